@@ -1,0 +1,280 @@
+"""Loading: every line accounted for, overlaps counted once, growing files, one clear error for each bad file."""
+
+import gzip
+import shutil
+import zipfile
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from workbook import Workbook, WorkbookError
+
+ROUTER = (
+    '{time}+00:00 heroku[router]: at=info method=GET path="/{name}" host=shop.example.com request_id={name}'
+    ' fwd="192.0.2.1" dyno=web.1 connect=1ms service=20ms status=200 bytes=5 protocol=https'
+)
+
+
+def router_lines(*seconds: float) -> str:
+    """Router lines of 2024-03-04 12:00, at those seconds, each with a path of its own."""
+    return "".join(
+        ROUTER.format(time=f"2024-03-04T12:{int(at) // 60:02d}:{at % 60:09.6f}", name=f"r{at:g}") + "\n" for at in seconds
+    )
+
+
+def archive_line(number: int, second: int, program: str, message: str) -> str:
+    """One line of a Papertrail archive of 2024-03-04 12:00."""
+    stamp = f"2024-03-04 12:{second // 60:02d}:{second % 60:02d}"
+    return f"90000000000000{number:04d}\t{stamp}\t{stamp}\t1\tshop\t192.0.2.9\tLocal3\tInfo\t{program}\t{message}\n"
+
+
+def balanced(wb: Workbook) -> bool:
+    """Whether every source's lines add up, and log_lines holds what the sources say."""
+    sources = wb.sources()
+    parts = sources[["log_lines", "joined", "duplicates", "unread", "blank"]].sum(axis=1)
+    kept = wb.sql("SELECT count(*) AS n FROM log_lines")["n"][0]
+    logs = sources[~sources["kind"].isin(["new_relic_table", "heroku_ps"])]
+    return bool((parts == sources["lines"]).all()) and kept == logs["log_lines"].sum()
+
+
+def content(wb: Workbook) -> str:
+    """What is in the typed tables, whichever source it came from."""
+    requests = wb.sql("SELECT * EXCLUDE (source_id, line) FROM requests ORDER BY ALL")
+    lines = wb.sql("SELECT time, source, process, message FROM log_lines ORDER BY ALL")
+    return requests.to_csv() + lines.to_csv()
+
+
+def test_a_known_file_is_not_loaded_again(wb, load_text):
+    load_text(router_lines(1, 2))
+    load_text(router_lines(1, 2), name="copy.log")
+    assert len(wb.sources()) == 1
+    assert wb.sql("SELECT count(*) AS n FROM requests")["n"][0] == 2
+
+
+def test_two_equal_lines_in_one_file_are_two_lines(wb, load_text):
+    load_text(router_lines(1, 1, 2))
+    assert wb.sql("SELECT count(*) AS n FROM requests")["n"][0] == 3
+
+
+def test_overlapping_dumps_give_each_line_once(wb, load_text):
+    load_text(router_lines(1, 2, 2, 3), name="monday.log")
+    load_text(router_lines(2, 2, 3, 4), name="tuesday.log")
+    assert wb.sql("SELECT count(*) AS n FROM requests")["n"][0] == 5
+    assert list(wb.sources()["duplicates"]) == [0, 3]
+    assert balanced(wb)
+
+
+@pytest.mark.parametrize("order", [("dump.log", "archive.tsv"), ("archive.tsv", "dump.log")])
+def test_a_dump_and_an_archive_give_each_line_once_whatever_the_order(tmp_path, order):
+    dump = router_lines(1.25, 2.5, 2.75, 61.125)
+    archive = "".join(
+        archive_line(number, second, "heroku/router", line.split("heroku[router]: ")[1])
+        for number, (second, line) in enumerate(
+            zip([0, 1, 2, 2, 61], (router_lines(0.5) + dump).splitlines(), strict=True), 1
+        )
+    )
+    (tmp_path / "dump.log").write_text(dump)
+    (tmp_path / "archive.tsv").write_text(archive)
+    with Workbook.open() as wb:
+        assert all(wb.load(tmp_path / name).ok for name in order)
+        assert wb.sql("SELECT count(*) AS n FROM requests")["n"][0] == 5
+        assert balanced(wb)
+        times = wb.sql("SELECT time::VARCHAR AS time FROM requests ORDER BY time")["time"].tolist()
+    assert times == [
+        "2024-03-04 12:00:00",
+        "2024-03-04 12:00:01.25",
+        "2024-03-04 12:00:02.5",
+        "2024-03-04 12:00:02.75",
+        "2024-03-04 12:01:01.125",
+    ]
+
+
+def test_the_order_of_dumps_does_not_change_the_tables(tmp_path):
+    dumps = {"a.log": router_lines(1, 2, 3), "b.log": router_lines(2, 3, 4, 4), "c.log": router_lines(3, 4, 5)}
+    for name, text in dumps.items():
+        (tmp_path / name).write_text(text)
+    contents = set()
+    for order in (("a.log", "b.log", "c.log"), ("c.log", "b.log", "a.log"), ("b.log", "a.log", "c.log")):
+        with Workbook.open() as wb:
+            for name in order:
+                assert wb.load(tmp_path / name).ok
+            assert balanced(wb)
+            contents.add(content(wb))
+    assert len(contents) == 1
+
+
+def test_a_file_that_grew_gives_its_new_lines_and_keeps_its_place(wb, load_text, tmp_path):
+    load_text(router_lines(1, 2))
+    load_text("app[web.1]: other\n", name="other.log")
+    load_text(router_lines(1, 2, 3))
+    assert list(wb.sources()["source_id"]) == [1, 2]
+    assert wb.sql("SELECT line FROM requests ORDER BY line")["line"].tolist() == [1, 2, 3]
+    assert balanced(wb)
+
+
+def test_pieces_are_joined_and_what_is_no_log_is_kept(wb, load_text):
+    load_text(
+        "At line:1 char:1\n"
+        + router_lines(1).replace("service=", "service=\n")
+        + router_lines(2).replace("2024-03-04T", "2024-\n03-\n04T")
+        + "\n"
+        + router_lines(3)
+        + "$ heroku ps\nnot a line of any log\n"
+    )
+    assert wb.sql("SELECT line, service_ms FROM requests ORDER BY line").values.tolist() == [[2, 20], [4, 20], [8, 20]]
+    assert wb.sql("SELECT line FROM unread_lines ORDER BY line")["line"].tolist() == [1, 9, 10]
+    row = wb.sources().iloc[0]
+    assert (row["lines"], row["log_lines"], row["joined"], row["unread"], row["blank"]) == (10, 3, 3, 3, 1)
+
+
+def test_a_message_cut_at_ten_thousand_bytes_is_whole_again(wb, load_text):
+    body = "é" * 5_000
+    line = "2024-03-04T12:00:00.000001+00:00 app[web.1]: "
+    load_text(f"{line}{body}\n{line}{body}\n{line}end\n{line.replace('web.1', 'web.2')}other\n")
+    found = wb.sql("SELECT line, length(message) AS length FROM log_lines ORDER BY line")
+    assert found.values.tolist() == [[1, 10_003], [4, 5]]
+    assert balanced(wb)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "latin-1"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_encodings_and_line_ends_give_the_same_lines(tmp_path, encoding, end):
+    text = router_lines(1, 2).replace("/r1", "/caf\xe9") + "2024-03-04T12:00:05+00:00 app[web.1]: last"
+    data = text.replace("\n", end).encode(encoding)
+    if encoding == "utf-16-le":
+        data = b"\xff\xfe" + data
+    (tmp_path / "dump.log").write_bytes(data)
+    with Workbook.open() as wb:
+        assert wb.load(tmp_path / "dump.log").ok
+        paths = wb.sql("SELECT path FROM requests ORDER BY line")["path"].tolist()
+        assert paths == ["/caf�" if encoding == "latin-1" else "/café", "/r2"]
+        assert wb.sources()["lines"][0] == 3 and balanced(wb)
+
+
+def test_gz_zip_folder_and_pattern(tmp_path):
+    (tmp_path / "a.log.gz").write_bytes(gzip.compress(router_lines(1).encode()) + gzip.compress(router_lines(2).encode()))
+    with zipfile.ZipFile(tmp_path / "b.zip", "w") as archive:
+        archive.writestr("inner/b.log", router_lines(3))
+        archive.writestr("inner/c.log", router_lines(4))
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "deep" / "d.log").write_text(router_lines(5))
+    (tmp_path / "README.md").write_text("# not an export\n")
+    with Workbook.open() as wb:
+        report = wb.load(tmp_path)
+        assert report.ok and [Path(name).name for name in report.skipped] == ["README.md"]
+        assert [path.rpartition("/")[2] for path in wb.sources()["path"]] == ["a.log.gz", "b.log", "c.log", "d.log"]
+        assert wb.sql("SELECT count(*) AS n FROM requests")["n"][0] == 5
+        assert len(wb.load(str(tmp_path / "*.gz")).table) == 1
+
+
+def test_colours_are_removed(wb, load_text):
+    load_text("\x1b[33m2024-03-04T12:00:01.5+00:00 heroku[router]:\x1b[0m \x1b[32mat\x1b[0m=info method=\x1b[38;5;40mGET\x1b[39m "
+              'path="/a" host=h.example.com dyno=web.1 connect=1ms service=\x1b[38;2;1;2;3m7ms\x1b[0m status=200 bytes=1\n')  # fmt: skip
+    assert wb.sql("SELECT method, service_ms FROM requests").values.tolist() == [["GET", 7]]
+    assert "colour" in wb.sources()["notes"][0]
+
+
+BAD = {
+    "empty": (b"", "the file is empty"),
+    "blank": (b"\n\n  \n", "holds no text"),
+    "jpeg": (b"\xff\xd8\xff\xe0" + bytes(range(256)) * 20, "JPEG picture, not text"),
+    "bytes": (bytes(range(32)) * 200, "a file of bytes, not text"),
+    "half_gz": (gzip.compress(router_lines(*range(500)).encode())[:900], "cut off or damaged"),
+    "csv_of_something_else": (b"animal,legs\ncat,4\nbird,2\n", "no kind of file that is read here"),
+    "prose": (b"Dear all,\nplease find the log attached.\n", "no kind of file that is read here"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_bad_file_is_one_clear_error_and_the_others_still_load(wb, load_text, tmp_path, name):
+    load_text(router_lines(1), name="before.log")
+    before = content(wb)
+    (tmp_path / f"bad.{name}").write_bytes(BAD[name][0])
+    report = wb.load(tmp_path / f"bad.{name}")
+    assert len(report.errors) == 1 and report.table.empty
+    said = str(report.errors[0])
+    assert f"bad.{name}" in said and BAD[name][1] in said and report.errors[0].next_step
+    assert "\n" not in said
+    assert content(wb) == before and len(wb.sources()) == 1
+    (tmp_path / "good.log").write_text(router_lines(9))
+    assert len(wb.load(tmp_path).table) == 2
+
+
+def test_missing_and_forbidden_files(wb, tmp_path):
+    (tmp_path / "heroku.log").write_text(router_lines(1))
+    (error,) = wb.load(tmp_path / "heroku.lgo").errors
+    assert "no such file" in str(error) and "Did you mean" in str(error) and "heroku.log?" in str(error)
+    (tmp_path / "nothing").mkdir()
+    (error,) = wb.load(tmp_path / "nothing").errors
+    assert "holds no file" in str(error)
+
+
+def test_a_load_that_stops_half_way_leaves_the_database_as_it_was(load_text, wb, tmp_path, monkeypatch):
+    load_text(router_lines(1), name="before.log")
+    before = content(wb)
+    from workbook import loading
+
+    def fail(database):
+        raise WorkbookError("stopped")
+
+    (tmp_path / "next.log").write_text(router_lines(5, 6))
+    with monkeypatch.context() as patch:
+        patch.setattr(loading, "_fill_typed_tables", fail)
+        assert not wb.load(tmp_path / "next.log").ok
+    assert content(wb) == before and len(wb.sources()) == 1
+    assert wb.load(tmp_path / "next.log").ok
+    assert wb.sql("SELECT count(*) AS n FROM requests")["n"][0] == 3
+
+
+def test_reread_gives_the_same_tables(wb, load_text):
+    load_text(router_lines(1, 2) + "2024-03-04T12:00:05+00:00 heroku[web.1]: State changed from starting to up\n")
+    before = content(wb) + wb.sql("FROM dyno_states").to_csv()
+    wb.reread()
+    assert content(wb) + wb.sql("FROM dyno_states").to_csv() == before
+
+
+def test_lines_outlive_the_files(tmp_path):
+    database = tmp_path / "kept.duckdb"
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.log").write_text(router_lines(1, 2))
+    with Workbook.open(database) as wb:
+        assert wb.load(tmp_path / "in").ok
+    shutil.rmtree(tmp_path / "in")
+    with Workbook.open(database, read_only=True) as wb:
+        assert wb.sql("SELECT count(*) AS n FROM requests")["n"][0] == 2
+
+
+PIECES = st.sampled_from(
+    [
+        "2024-03-04T12:00:00.000001+00:00 app[web.1]: hello",
+        "2024-03-04T12:00:00.000001+00:00 heroku[router]: at=info method=GET path=/ host=h dyno=web.1 connect=1ms service=",
+        "2024-03-04T12:00:01+00:00 heroku[web.1]: Error R14 (Memory quota exceeded)",
+        "2024-03-04T99:00:01+00:00 heroku[web.1]: no such time",
+        "app[web.1]: source=rack-timeout id=a age=1ms \\",
+        "2024-",
+        "03-04T12:00:00.000001+00:00 app[web.1]: cut",
+        "12ms status=200",
+        "",
+        "   ",
+        "$ heroku logs",
+        " ›   Warning: update",
+        "\x1b[31mred\x1b[0m",
+        "\x00nul\x01\x02\x03\x04tail",
+        "‮evil",
+    ]
+)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(PIECES | st.text(max_size=40), max_size=25), st.sampled_from(["\n", "\r\n"]))
+def test_whatever_comes_in_the_books_balance(tmp_path, pieces, end):
+    text = end.join(["2024-03-04T12:00:00+00:00 app[web.1]: first"] * 8 + pieces)
+    path = tmp_path / "hostile.log"
+    path.write_bytes(text.encode("utf-8", "surrogatepass"))
+    with Workbook.open() as wb:
+        report = wb.load(path)
+        assert report.ok, report.errors
+        assert balanced(wb)
+        assert wb.sources()["lines"][0] == text.replace("\r\n", "\n").count("\n") + (not text.endswith("\n"))

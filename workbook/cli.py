@@ -1,0 +1,306 @@
+"""The command line: load, triage, run, report, sql, sources, tables, analyses, lab, redact, reread."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from workbook.errors import UsageError, WorkbookError
+from workbook.window import Window
+
+if TYPE_CHECKING:
+    from workbook.analysis import Option, Result
+    from workbook.workbook import Workbook
+
+_DATABASE = "workbook.duckdb"
+_FORMATS = ("text", "json", "csv", "markdown")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; return 0 when done, 1 for critical findings with --fail-on critical, 2 for what can be mended."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    parser = _parser()
+    options, extra = parser.parse_known_args(given)
+    try:
+        if extra and options.command != "run":
+            raise UsageError(f"{options.command} does not know {extra[0]}.", next_step=f"See workbook {options.command} --help.")
+        return int(_COMMANDS[options.command](options, extra))
+    except WorkbookError as error:
+        if options.debug:
+            raise
+        print(f"workbook: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("workbook: interrupted; whole sources are kept. Run the same command again to go on.", file=sys.stderr)
+        return 2
+    except BrokenPipeError:
+        # the reader (head) has seen enough: let the interpreter close without a word
+        sys.stdout = open("/dev/null", "w")  # noqa: SIM115, PTH123
+        return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="workbook",
+        description="Find out why an application on Heroku is slow, from its exports. All times are UTC.",
+    )
+    parser.add_argument("--version", action="version", version=f"workbook {_version()}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    def command(name: str, text: str, *, paths: str = "", table: bool = False, window: bool = False) -> Any:
+        sub = commands.add_parser(name, help=text, description=text)
+        sub.add_argument("--debug", action="store_true", help="show a traceback when something fails")
+        sub.add_argument("--db", metavar="FILE", help=f"the database (default {_DATABASE} here; in memory with PATHs)")
+        if paths:
+            sub.add_argument("paths", nargs=paths, metavar="PATH", help="file, folder, pattern, gz, zip, or - for input")
+            sub.add_argument("--zone", default="UTC", help="zone of times written without one (default UTC)")
+            sub.add_argument("--year", type=int, help="year of times written without one (default: the file's date)")
+        if table:
+            sub.add_argument("--format", choices=_FORMATS, default="text", help="how a table is written (default text)")
+        if window:
+            sub.add_argument("--from", dest="start", metavar="T", help="start of the window, UTC")
+            sub.add_argument("--to", dest="end", metavar="T", help="end of the window (not included), UTC")
+            sub.add_argument("--fail-on", choices=("critical",), help="exit with 1 when there is such a finding")
+        return sub
+
+    command("load", "Load exports into the database.", paths="+", table=True)
+    command("triage", "What is wrong: every analysis, worst finding first.", paths="*", table=True, window=True)
+    run = command("run", "Run one analysis.", table=True, window=True)
+    run.add_argument("analysis", metavar="ANALYSIS", help="its name; `workbook analyses` lists them with their parameters")
+    run.add_argument("paths", nargs="*", metavar="PATH", help="file, folder, pattern, gz, zip, or - for input")
+    run.add_argument("--zone", default="UTC", help="zone of times written without one (default UTC)")
+    run.add_argument("--year", type=int, help="year of times written without one (default: the file's date)")
+    run.add_argument("--show", choices=("findings", "table", "sql"), help="what text shows (default: findings and table)")
+    report = command("report", "Write everything that was found to one HTML file.", paths="*", window=True)
+    report.add_argument("-o", "--output", default="report.html", metavar="FILE", help="the file (default report.html)")
+    report.add_argument("--title", default="Performance investigation", help="title of the report")
+    report.add_argument("--notes", default="", help="text that stands below the title")
+    report.add_argument("--whole", action="store_true", help="do not replace addresses, e-mails and tokens")
+    command("sources", "What was loaded, and where every line went.", table=True)
+    command("tables", "Every table and column, with its meaning and unit.", table=True)
+    command("analyses", "Every question, what it needs, and whether it can run now.", table=True)
+    sql = command("sql", "Ask the tables.", table=True)
+    sql.add_argument("statement", help="one SQL statement")
+    lab = command("lab", "Open JupyterLab with the notebooks.", paths="*")
+    lab.add_argument("--no-browser", action="store_true", help="do not open a browser")
+    lab.add_argument("--port", type=int, help="port of the server")
+    redact = command("redact", "Copy a log with secrets and personal data replaced.")
+    redact.add_argument("path", metavar="PATH", help="the file to read")
+    redact.add_argument("-o", "--output", required=True, metavar="PATH", help="the file to write")
+    command("reread", "Make all typed tables anew from the log lines in the database.")
+    return parser
+
+
+def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("workbook")
+    except PackageNotFoundError:
+        return "from a checkout"
+
+
+def _open(options: argparse.Namespace, *, read_only: bool = False) -> Workbook:
+    """The workbook that a command works on: in memory when paths are given and no --db."""
+    from workbook.workbook import Workbook
+
+    paths = getattr(options, "paths", None)
+    if paths and options.command != "load" and options.db is None:
+        return Workbook.open()
+    path = options.db or _DATABASE
+    if not paths and not Path(path).exists():
+        raise UsageError(
+            f"there is no database {path} here.",
+            next_step="Load exports first (workbook load PATH), or name the exports in this command.",
+        )
+    return Workbook.open(path, read_only=read_only and not paths)
+
+
+def _load(workbook: Workbook, options: argparse.Namespace) -> bool:
+    """Load the paths of a command; report errors on stderr; return whether all went well."""
+    if not options.paths:
+        return True
+    from tqdm import tqdm
+
+    with tqdm(total=None, unit="file", leave=False, disable=None, file=sys.stderr) as bar:
+
+        def progress(path: str, number: int, count: int) -> None:
+            bar.total = count
+            bar.set_description(Path(path).name[:40], refresh=False)
+            bar.update(number - bar.n - 1)
+            bar.refresh()
+
+        report = workbook.load(*options.paths, zone=options.zone, year=options.year, progress=progress)
+    for error in report.errors:
+        print(f"workbook: {error}", file=sys.stderr)
+    if options.command == "load":
+        from workbook import render
+
+        shown = str(report) if options.format == "text" else render.table(report.table, options.format)
+        print(shown)
+    elif report.table.empty:
+        raise UsageError("nothing could be loaded.", next_step="Mend the errors above, or name other files.")
+    else:
+        lines = int(report.table["lines"].sum())
+        files = len(report.table)
+        print(f"loaded {lines:,} lines of {files} {'file' if files == 1 else 'files'}", file=sys.stderr)
+    return report.ok
+
+
+def _window(options: argparse.Namespace) -> Window:
+    return Window(options.start, options.end)
+
+
+def _exit(loaded: bool, result: Result, options: argparse.Namespace) -> int:
+    if options.fail_on and any(finding.severity == options.fail_on for finding in result.findings):
+        return 1
+    return 0 if loaded else 2
+
+
+def _do_load(options: argparse.Namespace, _: list[str]) -> int:
+    with _open(options) as workbook:
+        return 0 if _load(workbook, options) else 2
+
+
+def _do_triage(options: argparse.Namespace, _: list[str]) -> int:
+    window = _window(options)
+    with _open(options, read_only=True) as workbook:
+        loaded = _load(workbook, options)
+        result = workbook.triage(window)
+    _show(result, options, "findings")
+    return _exit(loaded, result, options)
+
+
+def _do_run(options: argparse.Namespace, extra: list[str]) -> int:
+    window = _window(options)
+    parameters = _parameters(options, extra)
+    with _open(options, read_only=True) as workbook:
+        loaded = _load(workbook, options)
+        result = workbook.run(options.analysis, window, **parameters)
+    _show(result, options, options.show)
+    return _exit(loaded, result, options)
+
+
+def _parameters(options: argparse.Namespace, extra: list[str]) -> dict[str, Any]:
+    """The parameters of an analysis from the flags that its signature gives; what is left are paths."""
+    from workbook import analysis
+
+    if options.analysis == "triage":
+        return {}
+    chosen = analysis.nearest(options.analysis)
+    parser = argparse.ArgumentParser(prog=f"workbook run {chosen.name}", add_help=False, allow_abbrev=False)
+    for option in chosen.options:
+        parser.add_argument(_flag(option), dest=option.name)
+    parser.add_argument("paths", nargs="*")
+    read, unknown = parser.parse_known_args(extra)
+    if unknown:
+        flags = ", ".join(map(_flag, chosen.options)) or "none"
+        raise UsageError(f"{chosen.name} does not know {unknown[0]}.", next_step=f"Its parameters: {flags}.")
+    options.paths = [*options.paths, *read.paths]
+    given = {option.name: getattr(read, option.name) for option in chosen.options}
+    return chosen.read_options({name: value for name, value in given.items() if value is not None})
+
+
+def _flag(option: Option) -> str:
+    return f"--{option.name.replace('_', '-')}"
+
+
+def _show(result: Result, options: argparse.Namespace, show: str | None) -> None:
+    from workbook import render
+
+    if options.format != "text":
+        print(render.table(result.table, options.format))
+    elif show == "sql":
+        print(result.sql)
+    elif show == "table":
+        print(render.table(result.table, "text"))
+    elif show == "findings":
+        print(render.findings_text(result.findings))
+    else:
+        print(render.result_text(result))
+
+
+def _do_report(options: argparse.Namespace, _: list[str]) -> int:
+    from workbook import render
+
+    window = _window(options)
+    with _open(options, read_only=True) as workbook:
+        loaded = _load(workbook, options)
+        path = workbook.report(
+            options.output, title=options.title, notes=options.notes, window=window, redact=not options.whole
+        )
+        result = workbook.triage(window)
+    print(render.findings_text(result.findings))
+    print(f"\nThe report: {path}")
+    return _exit(loaded, result, options)
+
+
+def _do_table(options: argparse.Namespace, _: list[str]) -> int:
+    from workbook import render
+
+    with _open(options, read_only=True) as workbook:
+        print(render.table(getattr(workbook, options.command)(), options.format))
+    return 0
+
+
+def _do_analyses(options: argparse.Namespace, extra: list[str]) -> int:
+    if options.db or Path(_DATABASE).exists():
+        return _do_table(options, extra)
+    from workbook import render
+    from workbook.workbook import Workbook
+
+    with Workbook.open() as workbook:
+        print(render.table(workbook.analyses(), options.format))
+    return 0
+
+
+def _do_sql(options: argparse.Namespace, _: list[str]) -> int:
+    from workbook import render
+
+    with _open(options, read_only=True) as workbook:
+        print(render.table(workbook.sql(options.statement), options.format))
+    return 0
+
+
+def _do_redact(options: argparse.Namespace, _: list[str]) -> int:
+    from workbook import redact
+
+    counts = redact.redact_file(options.path, options.output)
+    for kind, count in sorted(counts.items()):
+        print(f"{count:>8,}  {kind}", file=sys.stderr)
+    print(options.output)
+    return 0
+
+
+def _do_reread(options: argparse.Namespace, _: list[str]) -> int:
+    with _open(options) as workbook:
+        workbook.reread()
+    print("The typed tables were made anew from the log lines.", file=sys.stderr)
+    return 0
+
+
+def _do_lab(options: argparse.Namespace, _: list[str]) -> int:
+    from workbook import lab
+
+    return lab.run(options.paths, browser=not options.no_browser, port=options.port)
+
+
+_COMMANDS = {
+    "load": _do_load,
+    "triage": _do_triage,
+    "run": _do_run,
+    "report": _do_report,
+    "sources": _do_table,
+    "tables": _do_table,
+    "analyses": _do_analyses,
+    "sql": _do_sql,
+    "lab": _do_lab,
+    "redact": _do_redact,
+    "reread": _do_reread,
+}
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,207 @@
+"""The only importer of duckdb: opens a workbook's file, keeps its schema, runs statements."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pandas as pd
+
+from workbook.errors import DatabaseError, UsageError
+
+SCHEMA_VERSION = 1
+Fault = duckdb.Error
+"""What the engine raises when it cannot go on: a full disk, a statement that is wrong."""
+_PARAMETER = re.compile(r"\$([A-Za-z_]\w*)")
+# Nothing is ever fetched: an extension that is not part of the engine is an error, not a download.
+_OFFLINE = {"autoinstall_known_extensions": False, "autoload_known_extensions": False}
+
+
+def schema() -> str:
+    """Return the text of schema.sql: every table, with a comment above every column."""
+    return resources.files("workbook").joinpath("schema.sql").read_text(encoding="utf-8")
+
+
+class Database:
+    """One DuckDB file, or one in memory, with the workbook's tables.
+
+    Raises DatabaseError when the file is not a workbook's, was made by a newer workbook, or is in use; the file is
+    then as it was.
+    """
+
+    def __init__(self, path: str | Path | None = None, *, read_only: bool = False):
+        self.path = None if path is None else str(path)
+        self.read_only = read_only
+        self._connection = self._connect()
+        try:
+            self._connection.execute("SET TimeZone = 'UTC'")
+            self._prepare()
+        except BaseException:
+            self._connection.close()
+            raise
+
+    def _connect(self) -> duckdb.DuckDBPyConnection:
+        if self.path is None:
+            return duckdb.connect(":memory:", config=_OFFLINE)
+        if self.read_only and not Path(self.path).exists():
+            raise DatabaseError("there is no such database.", path=self.path, next_step="Load some files into it first.")
+        try:
+            return duckdb.connect(self.path, read_only=self.read_only, config=_OFFLINE)
+        except duckdb.Error as error:
+            raise self._explained(error) from error
+
+    def _explained(self, error: duckdb.Error) -> DatabaseError:
+        text = str(error)
+        if "lock" in text.lower():
+            holder = re.search(r"PID (\d+)", text)
+            who = f" by process {holder[1]}" if holder else ""
+            return DatabaseError(
+                f"the database is in use{who}.",
+                path=self.path,
+                next_step="Close the other notebook or command, or open a copy with read_only=True.",
+            )
+        if "not a valid DuckDB database" in text or "corrupt" in text.lower():
+            return DatabaseError(
+                "this is not a workbook's database.",
+                path=self.path,
+                next_step="Give another name with --db, or move the file away; it was not changed.",
+            )
+        if "Permission denied" in text or "Cannot open file" in text:
+            return DatabaseError(
+                "the database cannot be opened here.",
+                path=self.path,
+                next_step="Check that the folder exists and that you may write to it, or give --db another place.",
+            )
+        return DatabaseError(text.splitlines()[0], path=self.path, next_step="Give --db another file.")
+
+    def _prepare(self) -> None:
+        tables = {row[0] for row in self.fetch("SELECT table_name FROM duckdb_tables() WHERE NOT temporary")}
+        if "workbook" not in tables:
+            if tables or self.read_only:
+                raise DatabaseError(
+                    "this DuckDB file was not made by a workbook.",
+                    path=self.path,
+                    next_step="Give another name with --db; the file was not changed.",
+                )
+            with self.transaction():
+                self.execute(schema())
+                self.execute("INSERT INTO workbook VALUES ($version)", version=SCHEMA_VERSION)
+            return
+        version = self.fetch("SELECT max(schema_version) FROM workbook")[0][0]
+        if version is None or version > SCHEMA_VERSION:
+            raise DatabaseError(
+                f"a newer workbook made this database (schema {version}, this one knows {SCHEMA_VERSION}).",
+                path=self.path,
+                next_step="Install the newer workbook, or load the files into another database.",
+            )
+
+    def execute(self, sql: str, **parameters: Any) -> duckdb.DuckDBPyConnection:
+        """Run one statement (or several without parameters); ``$name`` takes the parameter of that name."""
+        used = {name: parameters[name] for name in _PARAMETER.findall(sql) if name in parameters}
+        return self._connection.execute(sql, used) if used else self._connection.execute(sql)
+
+    def fetch(self, sql: str, **parameters: Any) -> list[tuple[Any, ...]]:
+        """Return the rows of a statement as tuples."""
+        return self.execute(sql, **parameters).fetchall()
+
+    def frame(self, sql: str, **parameters: Any) -> pd.DataFrame:
+        """Return the rows of a statement as a DataFrame; times are UTC without zone."""
+        return self.execute(sql, **parameters).df()
+
+    def query(self, sql: str, **parameters: Any) -> pd.DataFrame:
+        """Return the rows of a person's statement; UsageError, in the engine's words, when it is wrong."""
+        names = set(_PARAMETER.findall(sql))
+        for name in parameters:
+            if name not in names:
+                raise UsageError(f"the statement has no ${name}.", next_step=f"Write ${name} where its value belongs.")
+        try:
+            return self.frame(sql, **parameters)
+        except duckdb.Error as error:
+            hint = "wb.tables() lists every table with its columns."
+            raise UsageError(f"the statement failed: {str(error).strip()}", next_step=hint) from error
+
+    def register(self, name: str, frame: pd.DataFrame) -> None:
+        """Make a DataFrame readable as a table of that name until ``unregister``."""
+        self._connection.register(name, frame)
+
+    def unregister(self, name: str) -> None:
+        """Forget a DataFrame that ``register`` named."""
+        self._connection.unregister(name)
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Run the block as one transaction: all of it is kept, or none."""
+        self._connection.execute("BEGIN")
+        try:
+            yield
+        except BaseException:
+            self._connection.execute("ROLLBACK")
+            raise
+        self._connection.execute("COMMIT")
+
+    def filled(self) -> set[str]:
+        """Return the names of the tables that hold rows."""
+        names = [row[0] for row in self.fetch("SELECT table_name FROM duckdb_tables() WHERE NOT temporary")]
+        if not names:
+            return set()
+        any_row = " UNION ALL ".join(f"SELECT '{name}' WHERE EXISTS (FROM {name})" for name in sorted(names))
+        return {row[0] for row in self.fetch(any_row)}
+
+    def close(self) -> None:
+        """Close the file; everything loaded is in it."""
+        self._connection.close()
+
+
+def literal(value: Any) -> str:
+    """Return a value as SQL text, so that it can be pasted into a statement."""
+    if value is None or value is pd.NaT or (isinstance(value, float) and value != value):
+        return "NULL"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, datetime):
+        return f"TIMESTAMP '{value}'"
+    if isinstance(value, int | float):
+        return repr(value)
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(literal, value))}]"
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{literal(str(name))}: {literal(one)}" for name, one in value.items()) + "}"
+    return "'" + str(value).replace("'", "''") + "'"
+
+
+def inlined(sql: str, parameters: dict[str, Any]) -> str:
+    """Return the statement with its parameters written in as literals."""
+    return _PARAMETER.sub(
+        lambda match: literal(parameters[match[1]]) if match[1] in parameters else match[0], sql
+    )
+
+
+def as_values(frame: pd.DataFrame) -> str:
+    """Return a statement that gives the frame's rows again, in their order."""
+    columns = ", ".join(f'"{name}"' for name in frame.columns)
+    if frame.empty:
+        nothing = ", ".join(f'NULL AS "{name}"' for name in frame.columns)
+        return f"SELECT {nothing} WHERE false"
+    rows = ",\n    ".join(f"({', '.join(literal(plain(cell)) for cell in row)})" for row in frame.itertuples(index=False))
+    return f"SELECT *\nFROM (VALUES\n    {rows}\n) AS judged ({columns})"
+
+
+def plain(value: Any) -> Any:
+    """Return a cell of a DataFrame as a plain Python value; every kind of missing value is None."""
+    if isinstance(value, dict):
+        return {name: plain(one) for name, one in value.items()}
+    if hasattr(value, "tolist") and not isinstance(value, str):
+        value = value.tolist()
+    if isinstance(value, list | tuple):
+        return [plain(one) for one in value]
+    if isinstance(value, pd.Timestamp):
+        return None if value is pd.NaT else value.to_pydatetime()
+    if value is pd.NA or value is pd.NaT or (isinstance(value, float) and value != value):
+        return None
+    return value

@@ -1,0 +1,92 @@
+"""``workbook lab``: JupyterLab on the notebooks, with no network, wherever the package was installed from."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from workbook.errors import UsageError
+
+FOLDER = "workbook-notebooks"
+_PACKAGE = Path(__file__).parent
+# JupyterLab would ask its makers for news and updates.
+_QUIET = {"@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False}}
+
+
+def run(paths: list[str], *, browser: bool = True, port: int | None = None) -> int:
+    """Start JupyterLab on the notebooks and wait until it ends; return its exit status.
+
+    In a checkout without paths these are its own notebooks; otherwise copies in ``workbook-notebooks`` here, which are
+    made once and never overwritten. With paths, the copies read those instead of the sample data.
+    """
+    root = prepare(Path.cwd(), paths)
+    print(f"workbook: the notebooks are in {root / 'notebooks'}; Ctrl-C ends JupyterLab", file=sys.stderr)
+    with tempfile.TemporaryDirectory(prefix="workbook-lab-") as settings:
+        Path(settings, "overrides.json").write_text(json.dumps(_QUIET), encoding="utf-8")
+        return subprocess.run(command(root, settings, browser=browser, port=port), check=False).returncode
+
+
+def command(root: Path, settings: str, *, browser: bool, port: int | None) -> list[str]:
+    """Return the command that starts JupyterLab on a folder with ``notebooks/start_here.ipynb``."""
+    return [
+        sys.executable,
+        "-m",
+        "jupyterlab",
+        f"--ServerApp.root_dir={root}",
+        f"--LabApp.app_settings_dir={settings}",
+        "--LabApp.default_url=/lab/tree/notebooks/start_here.ipynb",
+        "--LabApp.extension_manager=readonly",
+        *([] if browser else ["--no-browser"]),
+        *([] if port is None else [f"--port={port}"]),
+        *(["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []),
+    ]
+
+
+def prepare(here: Path, paths: list[str]) -> Path:
+    """Return the folder that holds ``notebooks/`` and ``sample_data/``, made here when there is none."""
+    source = _source()
+    if not paths and (here / "notebooks" / "start_here.ipynb").exists():
+        return here
+    root = here / FOLDER
+    for name in ("notebooks", "sample_data"):
+        for file in sorted(path for path in (source / name).rglob("*") if path.is_file()):
+            target = root / name / file.relative_to(source / name)
+            if not target.exists() and "__pycache__" not in file.parts:
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(file, target)
+    for path in paths:
+        if not Path(path).exists():
+            raise UsageError(f"{path}: there is no such file or folder.", next_step="Check the name.")
+    if paths:
+        for notebook in sorted((root / "notebooks").glob("*.ipynb")):
+            set_parameters(notebook, exports=[str(Path(path).resolve()) for path in paths])
+    return root
+
+
+def set_parameters(notebook: Path, **values: object) -> None:
+    """Write values into the assignments of the notebook's cell that is tagged ``parameters``."""
+    content = json.loads(notebook.read_text(encoding="utf-8"))
+    for cell in content["cells"]:
+        if "parameters" in cell.get("metadata", {}).get("tags", []):
+            lines = "".join(cell["source"]).splitlines()
+            cell["source"] = "\n".join(_assigned(line, values) for line in lines)
+    notebook.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _assigned(line: str, values: dict[str, object]) -> str:
+    name = line.partition("=")[0].strip()
+    return f"{name} = {values[name]!r}" if name in values else line
+
+
+def _source() -> Path:
+    """The folder with the notebooks: inside the installed package, or the checkout around it."""
+    installed, checkout = _PACKAGE / "share", _PACKAGE.parent
+    source = installed if (installed / "notebooks").is_dir() else checkout
+    if not (source / "notebooks" / "start_here.ipynb").exists():
+        raise UsageError("the notebooks are not installed.", next_step="Install the package again.")
+    return source

@@ -1,0 +1,143 @@
+"""Every number that the book or the platform sets: its value, unit, where it is written, and when it held.
+
+The numbers are plain constants (``limits.H12_MS``); ``LIMITS`` holds the same with unit and source, so that a
+finding, a document or a check can cite it. Nothing else in the package writes such a number by hand.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import TypeVar
+
+
+@dataclass(frozen=True)
+class Limit:
+    """One number with its unit, its source (book chapter or vendor page) and the years in which it held."""
+
+    value: float
+    unit: str
+    source: str
+    since: str = ""
+    until: str = ""
+
+
+LIMITS: dict[str, Limit] = {}
+
+
+_Number = TypeVar("_Number", int, float)
+
+
+def _limit(
+    name: str, value: _Number, unit: str, source: str, since: str = "", until: str = ""
+) -> _Number:
+    LIMITS[name] = Limit(value, unit, source, since, until)
+    return value
+
+
+# Requests
+H12_MS = _limit("H12_MS", 30_000, "ms", "book ch. 4; Dev Center, HTTP routing: timeouts")
+ROLLING_MS = _limit("ROLLING_MS", 55_000, "ms", "Dev Center, HTTP routing: timeouts after the first byte")
+NEAR_H12_MS = _limit("NEAR_H12_MS", 25_000, "ms", "ours: within 5 s of the 30 s limit of book ch. 4")
+DANGER_MS = _limit("DANGER_MS", 20_000, "ms", "ours: two thirds of the 30 s limit; book ch. 4 reads Max first")
+TARGET_MS = _limit("TARGET_MS", 500, "ms", "book ch. 4: a well-tuned application answers within 500 ms")
+BACKGROUND_MS = _limit("BACKGROUND_MS", 5_000, "ms", "book ch. 4: longer work belongs in a background dyno")
+HIGH_WAIT_MS = _limit("HIGH_WAIT_MS", 5_000, "ms", "book ch. 4: an age of 5 s or more is too long in the queue")
+SLOW_MS = _limit("SLOW_MS", 5_000, "ms", "book ch. 4: more than five seconds")
+BLOCKED_WAIT_MS = _limit("BLOCKED_WAIT_MS", 15_000, "ms", "ours: half of the 30 s limit was spent waiting")
+CONNECT_LIMIT_MS = _limit("CONNECT_LIMIT_MS", 5_000, "ms", "Dev Center, error codes: H19")
+RACK_TIMEOUT_MS = _limit("RACK_TIMEOUT_MS", 15_000, "ms", "book ch. 4: rack-timeout's default")
+APDEX_T_S = _limit("APDEX_T_S", 0.5, "s", "book ch. 6: T = 0.5 s")
+APDEX_GOOD = _limit("APDEX_GOOD", 0.9, "score", "book ch. 6: 0.9 or higher is good")
+
+# Smallest numbers of values behind a quantile (a 95 % bound that the quantile is below the largest value)
+MIN_FOR_P50 = _limit("MIN_FOR_P50", 5, "requests", "1 - 0.50^n >= 0.95")
+MIN_FOR_P95 = _limit("MIN_FOR_P95", 59, "requests", "1 - 0.95^n >= 0.95")
+MIN_FOR_P99 = _limit("MIN_FOR_P99", 299, "requests", "1 - 0.99^n >= 0.95")
+
+# Logs
+LOGPLEX_LINES = _limit("LOGPLEX_LINES", 1_500, "lines", "book ch. 1; Dev Center, logging: history limit")
+LOGPLEX_CHUNK_BYTES = _limit("LOGPLEX_CHUNK_BYTES", 10_000, "bytes", "Dev Center, logging: message length")
+
+# Memory
+LEAK_HOURS = _limit("LEAK_HOURS", 12.0, "h", "book ch. 3: a leak can take twelve or more hours to show")
+LEAK_PERCENT_PER_DAY = _limit("LEAK_PERCENT_PER_DAY", 5.0, "% of quota per 24 h", "ours: smallest slope called a trend")
+HIGH_LEVEL_PERCENT = _limit("HIGH_LEVEL_PERCENT", 90.0, "% of quota", "ours: too large from the start")
+RESTART_HOURS = _limit("RESTART_HOURS", 24.0, "h", "Dev Center, dynos: automatic restarts once a day")
+RESTART_JITTER_HOURS = _limit("RESTART_JITTER_HOURS", 3.6, "h", "Dev Center, dynos: plus 0 to 216 minutes")
+R14_GAP_S = _limit("R14_GAP_S", 90, "s", "R14 repeats every 20 to 40 s; three missing reports end an episode")
+QUOTA_SNAP = _limit("QUOTA_SNAP", 0.01, "share", "ours: mem divided by percent is within 1 % of a plan's quota")
+
+# Errors
+BURST_GAP_S = _limit("BURST_GAP_S", 60, "s", "ours: two router timeouts of 30 s")
+BURST_COUNT = _limit("BURST_COUNT", 5, "errors", "ours: fewer are not called a burst")
+ERROR_SHARE = _limit("ERROR_SHARE", 0.01, "share", "ours: one request in a hundred fails: users are broken off")
+ERROR_PER_10K = _limit("ERROR_PER_10K", 1.0, "errors per 10,000 requests", "ours: fewer are called occasional")
+CLIENT_SHARE = _limit("CLIENT_SHARE", 0.05, "share", "ours: one visitor in twenty met the application's own error")
+LOST_SHARE = _limit("LOST_SHARE", 0.01, "share", "ours: one line in a hundred lost, unread or out of order weakens")
+RELEASE_MINUTES = _limit("RELEASE_MINUTES", 30, "min", "ours: compared before and after a release; book ch. 6")
+COMPARED_REQUESTS = _limit("COMPARED_REQUESTS", 20, "requests", "ours: fewer on a side are not compared")
+COMPARED_TIMES = _limit("COMPARED_TIMES", 100, "requests", "the 95 % ranks of a median lie within its middle fifth")
+CHANGE_RATIO = _limit("CHANGE_RATIO", 1.5, "ratio", "ours: a smaller change of an error rate is called the same")
+CHANGE_TIMES = _limit("CHANGE_TIMES", 1.2, "ratio", "ours: a smaller change of a median is called the same")
+CHANGE_MS = _limit("CHANGE_MS", 50, "ms", "ours: both ratio and size must count (book ch. 6: 100 to 400 ms is still fast)")
+Z_95 = _limit("Z_95", 1.959964, "standard deviations", "two-sided 95 % of the normal distribution")
+
+# Builds
+BUILD_MINUTES = _limit("BUILD_MINUTES", 15, "min", "book ch. 7; Dev Center, slug compiler: limits")
+BUILD_SHARE = _limit("BUILD_SHARE", 0.8, "share", "ours: a build this near to its limit is called slow")
+
+
+@dataclass(frozen=True)
+class DynoType:
+    """One dyno type: its memory quota in MB and, as a multiple of the quota, where it is killed (R15)."""
+
+    name: str
+    quota_mb: int
+    kill_ratio: float
+    swaps: bool = True
+
+
+DYNO_TYPES = (
+    *(DynoType(name, 512, 2.0) for name in ("Free", "Hobby", "Eco", "Basic", "1X", "Standard-1X")),
+    *(DynoType(name, 1_024, 2.0) for name in ("2X", "Standard-2X")),
+    DynoType("Performance-M", 2_560, 2.0),
+    *(DynoType(name, 6_144, 2.0) for name in ("PX", "Performance")),
+    DynoType("Performance-L", 14_336, 2.0),
+    DynoType("Performance-L-RAM", 30_720, 1.2),
+    DynoType("Performance-XL", 63_488, 1.2),
+    DynoType("Performance-2XL", 129_024, 1.2),
+    *(DynoType(name, 1_024, 1.0, swaps=False) for name in ("Private-S", "Shield-S")),
+    *(DynoType(name, 2_560, 1.0, swaps=False) for name in ("Private-M", "Shield-M")),
+    *(DynoType(name, 14_336, 1.0, swaps=False) for name in ("Private-L", "Shield-L")),
+    *(DynoType(name, 30_720, 1.0, swaps=False) for name in ("Private-L-RAM", "Shield-L-RAM")),
+    *(DynoType(name, 63_488, 1.0, swaps=False) for name in ("Private-XL", "Shield-XL")),
+    *(DynoType(name, 129_024, 1.0, swaps=False) for name in ("Private-2XL", "Shield-2XL")),
+)
+"""Dev Center, dyno types (memory table); the kill ratios of today."""
+
+
+def dyno_type(name: str | None) -> DynoType | None:
+    """Return the dyno type of that name, whatever its case; None when it is not known."""
+    return next((kind for kind in DYNO_TYPES if kind.name.lower() == (name or "").lower()), None)
+
+
+def snap_quota_mb(memory_mb: float, percent: float) -> int | None:
+    """Return the known quota in MB that ``memory_mb`` is ``percent`` of, within 1 %; None when no plan fits.
+
+    The log prints whole MB cut off, so 533M(104.3%) gives 512 and 1028M(103.3%) of 2011 gives None.
+    """
+    low, high = 100 * memory_mb / (percent + 0.05), 100 * (memory_mb + 1) / max(percent - 0.05, 0.01)
+    quotas = sorted({kind.quota_mb for kind in DYNO_TYPES})
+    fits = [quota for quota in quotas if low * (1 - QUOTA_SNAP) <= quota <= high * (1 + QUOTA_SNAP)]
+    return fits[0] if len(fits) == 1 else None
+
+
+def kill_ratio(quota_mb: float, when: date | datetime | None) -> float:
+    """Return at what multiple of its quota a dyno was killed (R15) at that time.
+
+    2013: 5 times in real lines (the book's prose says 3); since 2014: 2 times for up to 14 GB and 1.2 times above.
+    """
+    if when is not None and when.year <= 2013:
+        return 5.0
+    return 2.0 if quota_mb <= 14_336 else 1.2

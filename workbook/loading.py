@@ -1,0 +1,670 @@
+"""Loading: a file becomes log lines and rows of typed tables, whole, in one transaction, every line accounted for."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import pkgutil
+import re
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pandas as pd
+
+from workbook import files, limits, loaders, messages
+from workbook.database import Database, Fault
+from workbook.errors import LoadError, UsageError, WorkbookError
+
+_LEAST_SCORE = 0.2
+_READ_LINES = """
+CREATE OR REPLACE TEMP TABLE physical AS
+SELECT {text} AS text
+FROM read_csv(
+    $path,
+    columns = {{'text': 'VARCHAR'}},
+    header = false,
+    auto_detect = false,
+    delim = '\x01\x02\x03\x04',
+    quote = '',
+    escape = '',
+    comment = '',
+    strict_mode = false,
+    compression = 'none',
+    max_line_size = $longest
+)
+"""
+_WITHOUT_COLOUR = (
+    r"CASE WHEN contains(text, chr(27)) THEN regexp_replace(text, '\x1b\[[0-9;:]*[A-Za-z]', '', 'g')"
+    " ELSE coalesce(text, '') END"
+)
+_LINE_COLUMNS = "line, time, received_at, source, process, message"
+
+
+_LOOSE_ENDS = {
+    "notice": "not a log line: printed around the log",
+    "loose": "not a log line: no record is open here",
+}
+
+
+@dataclass
+class LoadReport:
+    """What a load did: ``table`` with one row per source, ``errors`` for files that could not be loaded.
+
+    ``skipped`` lists files in folders that are no exports (programs, documents). Renders as a table.
+    """
+
+    table: pd.DataFrame
+    errors: list[WorkbookError] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
+
+    @property
+    def ok(self) -> bool:
+        """Whether every file was loaded (or had been before)."""
+        return not self.errors
+
+    def __str__(self) -> str:
+        from workbook import render
+
+        return render.load_text(self)
+
+    def _repr_html_(self) -> str:
+        from workbook import render
+
+        return render.load_html(self)
+
+
+def load(
+    database: Database,
+    paths: list[str | Path],
+    *,
+    zone: str = "UTC",
+    year: int | None = None,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> LoadReport:
+    """Load files, folders, patterns, gz and zip; return what became of each.
+
+    ``zone`` (a name such as America/New_York, or an offset such as -04:00) and ``year`` are for times that are written
+    without them. A file that cannot be loaded leaves the database as it was, and the others still load.
+    """
+    if database.read_only:
+        raise UsageError("this workbook is open for reading only.", next_step="Open it without read_only=True to load.")
+    _check_zone(database, zone)
+    found, skipped, errors = files.expand(paths)
+    rows = []
+    for number, file in enumerate(found, 1):
+        if progress:
+            progress(file.path, number, len(found))
+        try:
+            with tempfile.TemporaryDirectory(prefix="workbook-") as folder:
+                rows.append(_Source(database, file, Path(folder), zone, year).load())
+        except WorkbookError as error:
+            errors.append(error)
+        except Fault as error:
+            errors.append(_explained(file.path, error))
+    columns = ["path", "kind", "lines", "log_lines", "joined", "duplicates", "unread", "blank", "first_time", "last_time"]
+    table = pd.DataFrame(rows, columns=["source_id", "outcome"])
+    known = database.frame(f"SELECT source_id, {', '.join(columns)}, notes FROM sources ORDER BY source_id")
+    return LoadReport(table.merge(known, on="source_id", how="left"), list(errors), skipped)
+
+
+def _explained(path: str, error: Exception) -> LoadError:
+    text = str(error).strip().splitlines()[0]
+    return LoadError(
+        f"the engine stopped: {text}",
+        path=path,
+        next_step="Nothing of this file is in the database. If a disk or memory is full, make room and load it again.",
+    )
+
+
+def reread(database: Database) -> None:
+    """Fill every typed table that is made from log lines again, from ``log_lines`` alone."""
+    with database.transaction():
+        for table in sorted({module.TABLE for module in kinds_of_line().values()}):
+            database.execute(
+                f"DELETE FROM {table} WHERE source_id IN (SELECT DISTINCT source_id FROM log_lines)"
+            )
+        database.execute(
+            "DELETE FROM unread_lines WHERE reason LIKE 'field %'"
+            " AND (source_id, line) IN (SELECT source_id, line FROM log_lines) AND reason <> 'field time'"
+        )
+        database.execute("CREATE OR REPLACE TEMP VIEW lines AS SELECT * FROM log_lines")
+        _fill_typed_tables(database)
+
+
+@functools.cache
+def kinds_of_file() -> dict[str, ModuleType]:
+    """Return the readers of files by name: one for each file in ``loaders/``."""
+    return _modules(loaders)
+
+
+@functools.cache
+def kinds_of_line() -> dict[str, ModuleType]:
+    """Return the readers of log lines by name: one for each file in ``messages/``."""
+    return _modules(messages)
+
+
+def _modules(package: ModuleType) -> dict[str, ModuleType]:
+    names = sorted(module.name for module in pkgutil.iter_modules(package.__path__) if module.name[0] != "_")
+    return {name: importlib.import_module(f"{package.__name__}.{name}") for name in names}
+
+
+def _check_zone(database: Database, zone: str) -> None:
+    if re.fullmatch(r"[+-]\d\d:\d\d|Z|UTC", zone):
+        return
+    if not database.fetch("SELECT 1 FROM pg_timezone_names() WHERE name = $zone", zone=zone):
+        raise UsageError(
+            f"“{zone}” is not a time zone.",
+            next_step="Write a name such as America/New_York or an offset such as -04:00.",
+        )
+
+
+class _Source:
+    """One file on its way into the database."""
+
+    def __init__(self, database: Database, file: files.File, folder: Path, zone: str, year: int | None):
+        self.database, self.file, self.folder = database, file, folder
+        self.zone, self.year, self.zone_note = zone, year, None
+        self.counts = dict.fromkeys(("log_lines", "joined", "duplicates", "unread", "blank"), 0)
+
+    def load(self) -> tuple[int, str]:
+        """Return the source's id, and whether it was loaded, grown or known before."""
+        older = self.database.fetch(
+            "SELECT source_id, bytes, sha256 FROM sources WHERE path = $path ORDER BY source_id DESC LIMIT 1",
+            path=self.file.path,
+        )
+        before = older[0] if older else (0, 0, "")
+        self.clean, start = files.clean(self.file, self.folder, start=before[1])
+        same = self.database.fetch("SELECT source_id FROM sources WHERE sha256 = $sha", sha=self.clean.sha256)
+        if same:
+            return same[0][0], "known before"
+        grown = bool(older) and start == before[2]
+        self.loader = self._recognised()
+        self.name = self.loader.__name__.rpartition(".")[2]
+        is_log = hasattr(self.loader, "RECORDS")
+        if is_log:
+            # outside of the transaction: rowid counts physical lines only in rows that are committed
+            self._stage_log()
+        with self.database.transaction():
+            if grown:
+                _forget(self.database, before[0])
+            self.source_id = before[0] if grown else self._next_id()
+            if is_log:
+                self._keep_log()
+            else:
+                self._read_table()
+            self._note_source()
+        return self.source_id, "grown" if grown else "loaded"
+
+    def _next_id(self) -> int:
+        return int(self.database.fetch("SELECT coalesce(max(source_id), 0) + 1 FROM sources")[0][0])
+
+    def _recognised(self) -> ModuleType:
+        head = files.sniffed(self.clean.head)
+        scores = [(module.score(head), module) for module in kinds_of_file().values()]
+        best, loader = max(scores, key=lambda scored: scored[0])
+        if best < _LEAST_SCORE:
+            titles = ", ".join(module.TITLE for module in kinds_of_file().values())
+            raise LoadError(
+                f"this is no kind of file that is read here; its first line is “{head[0][:60]}”.",
+                path=self.file.path,
+                line=1,
+                next_step=f"It reads: {titles}.",
+            )
+        return loader
+
+    # a log: records by SQL
+
+    def _stage_log(self) -> None:
+        """Make ``fresh``: the file's records, each whole, as the loader's SQL reads them."""
+        database = self.database
+        path = self._prepared()
+        text = _WITHOUT_COLOUR if self.clean.coloured else "coalesce(text, '')"
+        longest = max(2 * self.clean.longest + 4096, 2 << 20)
+        database.execute(_READ_LINES.format(text=text), path=str(path), longest=longest)
+        self._check_count()
+        if self.clean.coloured:
+            self.clean.notes.append("colour codes were removed")
+        self._join_pieces()
+        values = {"zone": self.zone, "year": self._year()}
+        database.execute(f"CREATE OR REPLACE TEMP TABLE fresh AS {self.loader.RECORDS}", **values)
+        if getattr(self.loader, "NEEDS_ZONE", False):
+            year = f", year {values['year']}" if getattr(self.loader, "NEEDS_YEAR", False) else ""
+            self.zone_note = f"{self.zone}{year} (times in the file carry none)"
+        self._join_chunks()
+
+    def _keep_log(self) -> None:
+        database = self.database
+        for place, reason in _LOOSE_ENDS.items():
+            self._reject(f"SELECT line, '{reason}' AS reason, text FROM placed WHERE place = '{place}'")
+        self._reject_records()
+        self._drop_duplicates()
+        self.counts["log_lines"] += database.fetch("SELECT count(*) FROM fresh")[0][0]
+        self._keep_log_lines()
+
+    def _prepared(self) -> Path:
+        """The clean text, after the loader put each record on a line of its own where it has to."""
+        if not hasattr(self.loader, "prepare"):
+            return self.clean.path
+        text = self.clean.path.read_text(encoding="utf-8")
+        prepared = self.loader.prepare(text)
+        if prepared == text:
+            return self.clean.path
+        path = self.folder / "prepared.txt"
+        path.write_text(prepared, encoding="utf-8", newline="\n")
+        lines = prepared.split("\n")
+        self.clean.lines = len(lines) - (lines[-1] == "")
+        self.clean.longest = max(map(len, lines)) * 4
+        self.clean.notes.append("lines are numbered after frames were put on lines of their own")
+        return path
+
+    def _check_count(self) -> None:
+        read = self.database.fetch("SELECT count(*) FROM physical")[0][0]
+        if read != self.clean.lines:
+            raise LoadError(
+                f"the file changed while it was read ({self.clean.lines:,} lines, then {read:,}).",
+                path=self.file.path,
+                next_step="Load it again, or load a copy.",
+            )
+
+    def _year(self) -> int:
+        if self.year is not None:
+            return self.year
+        if self.file.on_disk is None:
+            return datetime.now(UTC).year
+        return datetime.fromtimestamp(self.file.on_disk.stat().st_mtime, UTC).year
+
+    def _join_pieces(self) -> None:
+        """Make ``records`` (line, text): physical lines, with pieces of a split line joined to the line they belong to."""
+        database, starts, glue = self.database, self.loader.STARTS, self.loader.GLUE
+        notice = getattr(self.loader, "NOTICE", "false")
+        database.execute(
+            f"CREATE OR REPLACE TEMP TABLE pieces AS SELECT rowid + 1 AS line, text FROM physical WHERE NOT ({starts})"
+        )
+        if not database.fetch("SELECT count(*) FROM pieces")[0][0]:
+            database.execute("CREATE OR REPLACE TEMP VIEW records AS SELECT rowid + 1 AS line, text FROM physical")
+            database.execute("CREATE OR REPLACE TEMP TABLE placed (line BIGINT, text VARCHAR, place VARCHAR)")
+            return
+        database.execute(_PLACE_PIECES.format(starts=starts, notice=notice, broken="true" if glue == "" else "false"))
+        database.execute(_JOIN_PIECES, glue=glue)
+        database.execute(
+            "CREATE OR REPLACE TEMP VIEW records AS"
+            " SELECT rowid + 1 AS line, text FROM physical"
+            " WHERE rowid + 1 NOT IN (SELECT line FROM placed) AND rowid + 1 NOT IN (SELECT line FROM whole)"
+            " UNION ALL SELECT line, text FROM whole"
+        )
+        self._count("blank", "SELECT count(*) FROM placed WHERE place = 'blank'")
+        self._count("joined", "SELECT count(*) FROM placed WHERE place = 'joined'")
+
+    def _join_chunks(self) -> None:
+        """Join messages that the log system cut at exactly 10,000 bytes: same time, source and process."""
+        database = self.database
+        long = limits.LOGPLEX_CHUNK_BYTES
+        if not database.fetch("SELECT count(*) FROM fresh WHERE strlen(message) = $long", long=long)[0][0]:
+            return
+        database.execute(_CHUNKS, long=long)
+        self._count("joined", "SELECT coalesce(sum(pieces - 1), 0) FROM chunks")
+        database.execute("DELETE FROM fresh WHERE line IN (SELECT unnest(later) FROM chunks)")
+        database.execute("UPDATE fresh SET message = chunks.message FROM chunks WHERE chunks.line = fresh.line")
+
+    def _reject_records(self) -> None:
+        self.database.execute(
+            "INSERT INTO unread_lines SELECT $id, fresh.line, reason, text"
+            " FROM fresh JOIN records USING (line) WHERE reason IS NOT NULL ORDER BY fresh.line",
+            id=self.source_id,
+        )
+        whole = "reason IS NOT NULL AND NOT starts_with(reason, 'field ')"
+        self._count("unread", f"SELECT count(*) FROM fresh WHERE {whole}")
+        self.database.execute(f"DELETE FROM fresh WHERE {whole}")
+
+    def _drop_duplicates(self) -> None:
+        """Drop lines that another source holds; of the same line in whole seconds and in microseconds keep the latter."""
+        database = self.database
+        overlapping = database.fetch(_OVERLAPPING)
+        if not overlapping:
+            return
+        coarse_fresh = database.fetch(_IS_COARSE.format(table="fresh", where="true"))[0][0]
+        coarse = {
+            source_id: database.fetch(_IS_COARSE.format(table="log_lines", where=f"source_id = {source_id}"))[0][0]
+            for (source_id,) in overlapping
+        }
+        for source_id, is_coarse in coarse.items():
+            unit = "second" if is_coarse or coarse_fresh else "microsecond"
+            database.execute(_MATCHED.format(unit=unit, source_id=source_id))
+            if is_coarse and not coarse_fresh:
+                self._replace_coarse(source_id)
+            else:
+                self._count("duplicates", "SELECT count(*) FROM matched")
+                database.execute("DELETE FROM fresh WHERE line IN (SELECT line FROM matched)")
+
+    def _replace_coarse(self, source_id: int) -> None:
+        database = self.database
+        replaced = database.fetch("SELECT count(*) FROM matched")[0][0]
+        tables = sorted({module.TABLE for module in kinds_of_line().values()} | {"log_lines"})
+        for table in tables:
+            database.execute(
+                f"DELETE FROM {table} WHERE source_id = $id AND line IN (SELECT known_line FROM matched)", id=source_id
+            )
+        database.execute(
+            "DELETE FROM unread_lines WHERE source_id = $id AND starts_with(reason, 'field ')"
+            " AND line IN (SELECT known_line FROM matched)",
+            id=source_id,
+        )
+        database.execute(
+            "UPDATE sources SET log_lines = log_lines - $n, duplicates = duplicates + $n WHERE source_id = $id",
+            n=replaced,
+            id=source_id,
+        )
+
+    def _keep_log_lines(self) -> None:
+        database = self.database
+        database.execute(
+            f"CREATE OR REPLACE TEMP VIEW lines AS SELECT {self.source_id}::INTEGER AS source_id, {_LINE_COLUMNS} FROM fresh"
+        )
+        database.execute("INSERT INTO log_lines BY NAME SELECT * FROM lines")
+        _fill_typed_tables(database)
+
+    # a table or a command's output: rows by Python
+
+    def _read_table(self) -> None:
+        text = self.clean.path.read_text(encoding="utf-8")
+        lines = (files.without_colour(text) if self.clean.coloured else text).split("\n")
+        if lines and lines[-1] == "":
+            lines.pop()
+        reading = self.loader.read(lines, loaders.Context(self.file.path, self.zone, self._year()))
+        if reading.lines is not None:
+            self.clean.lines = reading.lines
+            self.clean.notes.append("lines are numbered by the events of the document")
+        self.clean.notes += reading.notes
+        self.zone_note = reading.zone
+        for table, frame in reading.tables.items():
+            self._keep_frame(table, frame)
+        for line, reason, content in reading.unread:
+            self.database.execute(
+                "INSERT INTO unread_lines VALUES ($id, $line, $reason, $text)",
+                id=self.source_id, line=line, reason=reason, text=content,
+            )  # fmt: skip
+            self.counts["unread"] += not reason.startswith("field ")
+        self.counts["joined"] += reading.joined
+        self.counts["blank"] += sum(not line.strip() for line in lines) if reading.lines is None else 0
+
+    def _keep_frame(self, table: str, frame: pd.DataFrame) -> None:
+        database = self.database
+        if frame.empty:
+            return
+        database.register("incoming", frame)
+        try:
+            if table == "log_lines":
+                missing = [name for name in ("received_at",) if name not in frame]
+                extra = "".join(f", NULL::TIMESTAMP AS {name}" for name in missing)
+                database.execute(
+                    f"CREATE OR REPLACE TEMP TABLE fresh AS SELECT {_LINE_COLUMNS}"
+                    f" FROM (SELECT *{extra} FROM incoming) ORDER BY line"
+                )
+                self._drop_duplicates()
+                self.counts["log_lines"] += database.fetch("SELECT count(*) FROM fresh")[0][0]
+                self._keep_log_lines()
+                return
+            database.execute(
+                f"INSERT INTO {table} BY NAME SELECT {self.source_id}::INTEGER AS source_id, * FROM incoming ORDER BY line"
+            )
+            self.counts["log_lines"] += database.fetch("SELECT count(DISTINCT line) FROM incoming")[0][0]
+        finally:
+            database.unregister("incoming")
+
+    # bookkeeping
+
+    def _count(self, what: str, sql: str) -> None:
+        self.counts[what] += int(self.database.fetch(sql)[0][0])
+
+    def _reject(self, sql: str) -> None:
+        self.database.execute(
+            f"INSERT INTO unread_lines SELECT $id, line, reason, text FROM ({sql}) ORDER BY line", id=self.source_id
+        )
+        self._count("unread", f"SELECT count(*) FROM ({sql})")
+
+    def _note_source(self) -> None:
+        counts, clean = self.counts, self.clean
+        if sum(counts.values()) != clean.lines:
+            raise LoadError(
+                f"the lines do not add up: {clean.lines:,} lines, but {sum(counts.values()):,} accounted for ({counts}).",
+                path=self.file.path,
+                next_step="This is a defect of the reader; please report it with the file's first lines.",
+            )
+        times = " UNION ALL ".join(
+            f"SELECT min(time), max(time) FROM {table} WHERE source_id = $id"
+            for table in ("log_lines", "transaction_samples", "response_breakdown")
+        )
+        self.database.execute(
+            "INSERT INTO sources BY NAME SELECT $id::INTEGER AS source_id, $path AS path, $sha AS sha256, $kind AS kind,"
+            " $bytes AS bytes, $lines AS lines, $log_lines AS log_lines, $joined AS joined, $duplicates AS duplicates,"
+            " $unread AS unread, $blank AS blank, min(first_time) AS first_time, max(last_time) AS last_time,"
+            f" $zone AS zone, $notes AS notes FROM ({times}) AS spans (first_time, last_time)",
+            id=self.source_id, path=self.file.path, sha=clean.sha256, kind=self.name, bytes=clean.bytes,
+            lines=clean.lines, zone=self.zone_note, notes="; ".join(dict.fromkeys(clean.notes)) or None, **counts,
+        )  # fmt: skip
+
+
+def _fill_typed_tables(database: Database) -> None:
+    """Run every kind of line over ``lines``."""
+    for module in kinds_of_line().values():
+        database.execute(f"CREATE OR REPLACE TEMP VIEW claimed AS SELECT * FROM lines WHERE {module.CLAIMS}")
+        database.execute(f"CREATE OR REPLACE TEMP TABLE parsed AS {module.ROWS}")
+        columns = [row[0] for row in database.fetch("SELECT column_name FROM (DESCRIBE parsed)")]
+        kept = "* EXCLUDE (unread)" if "unread" in columns else "*"
+        database.execute(f"INSERT INTO {module.TABLE} BY NAME SELECT {kept} FROM parsed")
+        if "unread" in columns:
+            database.execute(_UNREAD_FIELDS)
+    database.execute("DROP TABLE IF EXISTS parsed")
+
+
+def _forget(database: Database, source_id: int) -> None:
+    """Remove everything of a source."""
+    tables: list[Any] = database.fetch(
+        "SELECT DISTINCT table_name FROM duckdb_columns()"
+        " WHERE column_name = 'source_id' AND schema_name = 'main' AND database_name = current_database()"
+    )
+    for (table,) in sorted(tables):
+        database.execute(f"DELETE FROM {table} WHERE source_id = $id", id=source_id)
+
+
+# Pieces are physical lines that begin no record. A run of neighbouring pieces follows the record on the line before it.
+# A piece that makes a beginning together with the next one (or two) begins a record itself: a newline fell into its
+# timestamp. A blank or a notice ends what can be joined where newlines do not belong to messages.
+_PLACE_PIECES = """
+CREATE OR REPLACE TEMP TABLE placed AS
+WITH neighbours AS (
+    SELECT
+        line,
+        text,
+        line - row_number() OVER (ORDER BY line) AS run,
+        lead(text) OVER (ORDER BY line) AS next_text,
+        lead(text, 2) OVER (ORDER BY line) AS third_text,
+        lead(line) OVER (ORDER BY line) = line + 1 AS next_follows,
+        lead(line, 2) OVER (ORDER BY line) = line + 2 AS third_follows
+    FROM pieces
+),
+seams AS (
+    SELECT line, text || next_text AS text
+    FROM neighbours
+    WHERE next_follows AND text <> ''
+),
+double_seams AS (
+    SELECT line, text || next_text || third_text AS text
+    FROM neighbours
+    WHERE next_follows AND third_follows AND text <> ''
+),
+beginnings AS (
+    SELECT line FROM seams WHERE {starts}
+    UNION
+    SELECT line FROM double_seams WHERE {starts} AND line NOT IN (SELECT line - 1 FROM seams WHERE {starts})
+),
+kinds AS (
+    SELECT
+        neighbours.line,
+        text,
+        run,
+        beginnings.line IS NOT NULL AS begins,
+        trim(text, e' \\t\\r\\n') = '' AS blank,
+        beginnings.line IS NULL AND ({notice}) AS notice
+    FROM neighbours
+    LEFT JOIN beginnings ON beginnings.line = neighbours.line
+),
+groups AS (
+    SELECT
+        *,
+        max(CASE WHEN begins THEN line END) OVER earlier AS begun,
+        count(*) FILTER (WHERE (blank OR notice) AND {broken}) OVER earlier AS breaks,
+        max(CASE WHEN NOT blank THEN line END) OVER whole_run AS last_text
+    FROM kinds
+    WINDOW
+        earlier AS (PARTITION BY run ORDER BY line ROWS UNBOUNDED PRECEDING),
+        whole_run AS (PARTITION BY run)
+),
+anchors AS (
+    SELECT
+        *,
+        coalesce(begun, (min(line) OVER (PARTITION BY run)) - 1) AS anchor,
+        breaks > coalesce(max(CASE WHEN begins THEN breaks END) OVER (PARTITION BY run ORDER BY line ROWS UNBOUNDED PRECEDING), 0) AS broken
+    FROM groups
+)
+SELECT
+    line,
+    text,
+    CASE
+        WHEN begins THEN 'record'
+        WHEN blank AND ({broken} OR line > last_text OR last_text IS NULL OR anchor = 0) THEN 'blank'
+        WHEN notice THEN 'notice'
+        WHEN broken OR anchor = 0 THEN 'loose'
+        ELSE 'joined'
+    END AS place,
+    anchor
+FROM anchors
+"""
+
+# A wrap by a backslash, as printed in books and tickets, stands for one blank.
+_JOIN_PIECES = r"""
+CREATE OR REPLACE TEMP TABLE whole AS
+WITH anchors AS (
+    SELECT DISTINCT anchor
+    FROM placed
+    WHERE place IN ('joined', 'record')
+),
+parts AS (
+    SELECT rowid + 1 AS anchor, rowid + 1 AS line, text
+    FROM physical
+    WHERE rowid + 1 IN (FROM anchors)
+    UNION ALL
+    SELECT anchor, line, text
+    FROM placed
+    WHERE place = 'joined'
+),
+last_parts AS (
+    SELECT anchor, max(line) AS last_line
+    FROM parts
+    GROUP BY anchor
+)
+SELECT
+    anchor AS line,
+    string_agg(
+        CASE WHEN line < last_line AND ends_with(text, ' \') THEN left(text, -1) ELSE text END,
+        $glue
+        ORDER BY line
+    ) AS text
+FROM parts
+JOIN last_parts USING (anchor)
+GROUP BY anchor
+"""
+
+_CHUNKS = """
+CREATE OR REPLACE TEMP TABLE chunks AS
+WITH cut AS (
+    SELECT DISTINCT time, source, process
+    FROM fresh
+    WHERE strlen(message) = $long
+),
+neighbours AS (
+    SELECT
+        fresh.*,
+        coalesce(lag(strlen(message)) OVER same <> $long, true) AS begins
+    FROM fresh
+    JOIN cut USING (time, source, process)
+    WINDOW same AS (PARTITION BY time, source, process ORDER BY line)
+),
+numbered AS (
+    SELECT
+        *,
+        sum(begins::INTEGER) OVER (PARTITION BY time, source, process ORDER BY line) AS number
+    FROM neighbours
+)
+SELECT
+    min(line) AS line,
+    count(*) AS pieces,
+    list(line ORDER BY line)[2:] AS later,
+    string_agg(message, '' ORDER BY line) AS message
+FROM numbered
+GROUP BY time, source, process, number
+HAVING count(*) > 1
+"""
+
+_OVERLAPPING = """
+SELECT source_id
+FROM sources
+WHERE last_time >= (SELECT date_trunc('second', min(time)) FROM fresh)
+    AND first_time <= (SELECT max(time) + INTERVAL 1 SECOND FROM fresh)
+    AND source_id IN (SELECT DISTINCT source_id FROM log_lines)
+ORDER BY source_id
+"""
+
+_IS_COARSE = """
+SELECT coalesce(bool_and(time = date_trunc('second', time)), false)
+FROM {table}
+WHERE {where} AND time IS NOT NULL
+"""
+
+# Copies of one line are matched in order: the first here with the first there. The command line trims and collapses
+# blanks, so they do not count.
+_MATCHED = r"""
+CREATE OR REPLACE TEMP TABLE matched AS
+WITH span AS (
+    SELECT date_trunc('second', min(time)) AS low, max(time) + INTERVAL 1 SECOND AS high
+    FROM fresh
+),
+here AS (
+    SELECT
+        line,
+        date_trunc('{unit}', time) AS moment,
+        source,
+        process,
+        regexp_replace(trim(message), '\s+', ' ', 'g') AS words,
+        row_number() OVER (PARTITION BY moment, source, process, words ORDER BY line) AS copy
+    FROM fresh
+    WHERE time IS NOT NULL
+),
+there AS (
+    SELECT
+        line AS known_line,
+        date_trunc('{unit}', time) AS moment,
+        source,
+        process,
+        regexp_replace(trim(message), '\s+', ' ', 'g') AS words,
+        row_number() OVER (PARTITION BY moment, source, process, words ORDER BY line) AS copy
+    FROM log_lines, span
+    WHERE source_id = {source_id} AND time >= low AND time <= high
+)
+SELECT line, known_line
+FROM here
+JOIN there USING (moment, source, process, words, copy)
+"""
+
+_UNREAD_FIELDS = """
+INSERT INTO unread_lines
+SELECT source_id, line, 'field ' || field AS reason, coalesce(message, '') AS text
+FROM (SELECT source_id, line, unnest(unread) AS field FROM parsed WHERE len(unread) > 0)
+LEFT JOIN lines USING (source_id, line)
+ORDER BY source_id, line, reason
+"""

@@ -1,0 +1,18 @@
+"""One file per kind of log line: which lines it claims, and how a claimed line becomes a row of its table.
+
+A file here defines:
+
+``TABLE``
+    the table that it fills.
+``CLAIMS``
+    SQL condition over a log line (``source``, ``process``, ``message``): whether the line is of this kind. Begin with
+    ``source``/``process``, they are cheap. No other kind may claim the same line.
+``ROWS``
+    SQL that selects the table's columns from ``claimed`` (the log lines that it claims, with all columns of
+    ``log_lines``); it may also read ``lines`` (all log lines of the sources being read), for what stands beside a
+    claimed line. A column ``unread`` (VARCHAR[]) may name the fields whose text could not be read.
+``EXAMPLES``
+    pairs of text (one or more lines, as ``heroku logs`` prints them) and the rows that it must give.
+``NOT_MINE``
+    lines that look alike and must not be claimed.
+"""

@@ -1,0 +1,542 @@
+-- Every table of a workbook. The comment above a column says its unit, its meaning and when it is NULL.
+-- All times are UTC. Rows made from a log carry source_id and line: the file and the first physical line, from 1.
+-- An empty value is NULL, never 0; a value that could not be read is NULL too, with its line in unread_lines.
+
+-- One row: what wrote this database.
+CREATE TABLE IF NOT EXISTS workbook (
+    -- number of the schema; a database with a higher number was made by a newer workbook
+    schema_version INTEGER NOT NULL
+);
+
+-- One row for each loaded file. lines = log_lines + joined + duplicates + unread + blank.
+CREATE TABLE IF NOT EXISTS sources (
+    -- number of the file, in the order of loading, from 1
+    source_id INTEGER PRIMARY KEY,
+    -- path as it was given, with the name inside the archive after "!" where it came from a zip
+    path VARCHAR NOT NULL,
+    -- SHA-256 of the file's bytes, 64 hexadecimal digits
+    sha256 VARCHAR NOT NULL,
+    -- kind of file: the name of its reader in loaders/
+    kind VARCHAR NOT NULL,
+    -- size of the file in bytes
+    bytes BIGINT NOT NULL,
+    -- physical lines in the file
+    lines BIGINT NOT NULL,
+    -- records read: rows in log_lines for a log, rows in the typed table for a table or a command's output
+    log_lines BIGINT NOT NULL,
+    -- lines joined to the record before them, and header lines of a table
+    joined BIGINT NOT NULL,
+    -- lines that another source, or another part of this one, already holds
+    duplicates BIGINT NOT NULL,
+    -- lines that are whole in unread_lines, and nowhere else
+    unread BIGINT NOT NULL,
+    -- lines with nothing but white space
+    blank BIGINT NOT NULL,
+    -- time of the earliest record; NULL when no record has a time
+    first_time TIMESTAMP,
+    -- time of the latest record; NULL when no record has a time
+    last_time TIMESTAMP,
+    -- zone that times without an offset were read in, and how it was decided; NULL when every time has its offset
+    zone VARCHAR,
+    -- what the reader noticed: encoding, colours, replaced bytes, a cut archive; NULL when nothing
+    notes VARCHAR
+);
+
+-- One row for each record of a log, whole.
+CREATE TABLE IF NOT EXISTS log_lines (
+    -- file
+    source_id INTEGER NOT NULL,
+    -- first physical line, from 1
+    line BIGINT NOT NULL,
+    -- time the sender stamped; NULL in snippets printed without a time
+    time TIMESTAMP,
+    -- time the log store received it; NULL where the store does not say
+    received_at TIMESTAMP,
+    -- app or heroku: what stands before the bracket
+    source VARCHAR,
+    -- what stands inside the bracket: router, web.1, api, …
+    process VARCHAR,
+    -- text after the process, without colour codes, pieces rejoined; empty text where nothing was printed
+    message VARCHAR
+);
+
+-- One row for each line, or each value of a line, that could not be read.
+CREATE TABLE IF NOT EXISTS unread_lines (
+    -- file
+    source_id INTEGER NOT NULL,
+    -- physical line, from 1
+    line BIGINT NOT NULL,
+    -- why; "field NAME" when only one value could not be read and the row stands in its table
+    reason VARCHAR NOT NULL,
+    -- the line as it stands in the file
+    text VARCHAR NOT NULL
+);
+
+-- One row for each request that the router logged.
+CREATE TABLE IF NOT EXISTS requests (
+    -- file
+    source_id INTEGER NOT NULL,
+    -- physical line, from 1
+    line BIGINT NOT NULL,
+    -- when the router wrote the line: the end of the request
+    time TIMESTAMP,
+    -- HTTP method
+    method VARCHAR,
+    -- host that was asked
+    host VARCHAR,
+    -- path with its query string, as logged
+    path VARCHAR,
+    -- path without query string, ids replaced (/users/:id)
+    route VARCHAR,
+    -- X-Request-Id; NULL before 2014
+    request_id VARCHAR,
+    -- client addresses, comma separated; the first is the client
+    fwd VARCHAR,
+    -- dyno that was asked; NULL when none was reached
+    dyno VARCHAR,
+    -- requests waiting at the dyno, as a count; only until March 2013
+    queue BIGINT,
+    -- time in the router's queue in ms; only until March 2013
+    wait_ms BIGINT,
+    -- time to open the socket to the dyno in ms; NULL on most errors
+    connect_ms BIGINT,
+    -- time from the request's hand-over to the end of the response in ms, the dyno's own queue included
+    service_ms BIGINT,
+    -- HTTP status
+    status INTEGER,
+    -- size of the response in bytes
+    bytes BIGINT,
+    -- Heroku error code (H12); NULL when the answer is the application's own
+    code VARCHAR,
+    -- text of the error code
+    description VARCHAR,
+    -- info, warning or error
+    "at" VARCHAR,
+    -- side that broke the connection: client or backend; NULL unless logged
+    sock VARCHAR,
+    -- http, https, http1.1 or http2.0; NULL before 2017
+    protocol VARCHAR,
+    -- whether the connection was encrypted; NULL before Router 2.0
+    tls BOOLEAN,
+    -- tls1.2, tls1.3 or unknown; NULL unless encrypted and Router 2.0
+    tls_version VARCHAR
+);
+
+-- One row for each line of rack-timeout; a request has several.
+CREATE TABLE IF NOT EXISTS rack_timeouts (
+    -- file
+    source_id INTEGER NOT NULL,
+    -- physical line, from 1
+    line BIGINT NOT NULL,
+    -- when the line was written
+    time TIMESTAMP,
+    -- dyno that wrote it
+    dyno VARCHAR,
+    -- id of the request; the router's request_id when that is passed on
+    request_id VARCHAR,
+    -- time from X-Request-Start to the application in ms (age, later wait); NULL without that header
+    age_ms BIGINT,
+    -- time limit of this request in ms; shrinks with the wait
+    timeout_ms BIGINT,
+    -- time in the application so far in ms (duration, later service); NULL before work began
+    duration_ms BIGINT,
+    -- ready, active, timed_out, expired or completed
+    state VARCHAR,
+    -- whether the process is to be terminated after a timeout, as a count; NULL before 2019
+    term_on_timeout BIGINT
+);
+
+-- One row for each measured value of a dyno.
+CREATE TABLE IF NOT EXISTS dyno_samples (
+    -- file
+    source_id INTEGER NOT NULL,
+    -- physical line, from 1
+    line BIGINT NOT NULL,
+    -- when it was measured
+    time TIMESTAMP,
+    -- dyno, such as web.1
+    dyno VARCHAR,
+    -- boot of the dyno: the identity after the application's in dyno=heroku.…; NULL where not printed
+    boot VARCHAR,
+    -- metric in today's spelling: memory_total, memory_rss, memory_swap, load_avg_1m, …
+    metric VARCHAR,
+    -- value in the unit of the next column
+    value DOUBLE,
+    -- MB, pages, or NULL for a load average
+    unit VARCHAR
+);
+
+-- One row for each change in the life of a dyno.
+CREATE TABLE IF NOT EXISTS dyno_states (
+    -- file
+    source_id INTEGER NOT NULL,
+    -- physical line, from 1
+    line BIGINT NOT NULL,
+    -- when it happened
+    time TIMESTAMP,
+    -- dyno, such as web.1
+    dyno VARCHAR,
+    -- state before; NULL unless the line is a state change
+    from_state VARCHAR,
+    -- state after; NULL unless the line is a state change
+    to_state VARCHAR,
+    -- state, start, stop, exit, restart, cycle, idle, unidle, one_off
+    event VARCHAR,
+    -- command, signal or exit status; NULL when there is none
+    detail VARCHAR
+);
+
+-- One row for each R code of a dyno, with the memory that the line before it printed.
+CREATE TABLE IF NOT EXISTS dyno_errors (
+    -- file
+    source_id INTEGER NOT NULL,
+    -- physical line of the error, from 1
+    line BIGINT NOT NULL,
+    -- when it was written
+    time TIMESTAMP,
+    -- dyno, such as web.1
+    dyno VARCHAR,
+    -- R code (R14)
+    code VARCHAR,
+    -- text of the error
+    description VARCHAR,
+    -- memory in MB from the "Process running mem=" line just before; NULL for other codes or when none was found
+    memory_mb DOUBLE,
+    -- the same in percent of the quota, as printed
+    memory_percent DOUBLE,
+    -- physical line of the "Process running mem=" line; NULL when none was found
+    memory_line BIGINT
+);
+
+-- One row for each L code: what the log itself lost.
+CREATE TABLE IF NOT EXISTS log_errors (
+    -- file
+    source_id INTEGER NOT NULL,
+    -- physical line, from 1
+    line BIGINT NOT NULL,
+    -- when it was written
+    time TIMESTAMP,
+    -- L code (L10)
+    code VARCHAR,
+    -- text of the error
+    description VARCHAR,
+    -- messages that were dropped, as a count; NULL when the line gives none
+    dropped BIGINT
+);
+
+-- One row for each release, deploy, config change, scaling, rollback or build.
+CREATE TABLE IF NOT EXISTS releases (
+    -- file
+    source_id INTEGER NOT NULL,
+    -- physical line, from 1
+    line BIGINT NOT NULL,
+    -- when it was written
+    time TIMESTAMP,
+    -- release, such as v42; NULL when the line names none
+    version VARCHAR,
+    -- release, deploy, rollback, config, scale, addon, build_started, build_succeeded, build_failed, release_phase or create
+    event VARCHAR,
+    -- who did it, as logged (an e-mail address); NULL when not named
+    actor VARCHAR,
+    -- what was done, as logged
+    description VARCHAR,
+    -- time the build took in s; NULL unless the log shows a start and an end at least 1 s apart
+    build_seconds DOUBLE
+);
+
+-- One row for each request that the application logged (Rails, lograge).
+CREATE TABLE IF NOT EXISTS app_requests (
+    -- file
+    source_id INTEGER NOT NULL,
+    -- physical line of the completion, from 1
+    line BIGINT NOT NULL,
+    -- when the completion was written
+    time TIMESTAMP,
+    -- dyno that wrote it
+    dyno VARCHAR,
+    -- id in the line's tag; NULL when not tagged
+    request_id VARCHAR,
+    -- HTTP method; NULL when the line does not carry it
+    method VARCHAR,
+    -- path; NULL when the line does not carry it
+    path VARCHAR,
+    -- controller; NULL when the line does not carry it
+    controller VARCHAR,
+    -- action; NULL when the line does not carry it
+    action VARCHAR,
+    -- HTTP status; NULL when the request was killed
+    status INTEGER,
+    -- time in the application in ms
+    duration_ms DOUBLE,
+    -- time in views in ms
+    view_ms DOUBLE,
+    -- time in the database in ms
+    db_ms DOUBLE
+);
+
+-- One row for each memory entry of the application itself (Oink).
+CREATE TABLE IF NOT EXISTS app_memory (
+    -- file
+    source_id INTEGER NOT NULL,
+    -- physical line, from 1
+    line BIGINT NOT NULL,
+    -- when it was written
+    time TIMESTAMP,
+    -- dyno that wrote it
+    dyno VARCHAR,
+    -- process id; only unique within a dyno
+    pid BIGINT,
+    -- controller and action; NULL when not named before the memory line
+    action VARCHAR,
+    -- memory of the process in MB
+    memory_mb DOUBLE
+);
+
+-- One row for each stack trace that an application printed.
+CREATE TABLE IF NOT EXISTS stack_traces (
+    -- file
+    source_id INTEGER NOT NULL,
+    -- physical line of the exception, from 1
+    line BIGINT NOT NULL,
+    -- when the exception was written
+    time TIMESTAMP,
+    -- dyno that wrote it
+    dyno VARCHAR,
+    -- class of the exception
+    exception VARCHAR,
+    -- its message
+    message VARCHAR,
+    -- first frame in the application's own code; NULL when there is none
+    first_own_frame VARCHAR,
+    -- the frames, one a line
+    frames VARCHAR
+);
+
+-- One row for each measured value of a database or cache (Postgres, Redis, PgBouncer).
+CREATE TABLE IF NOT EXISTS database_samples (
+    -- file
+    source_id INTEGER NOT NULL,
+    -- physical line, from 1
+    line BIGINT NOT NULL,
+    -- when it was measured
+    time TIMESTAMP,
+    -- heroku-postgres, heroku-redis or heroku-pgbouncer
+    process VARCHAR,
+    -- name under which the database is attached, such as DATABASE
+    attachment VARCHAR,
+    -- metric with underscores: index_cache_hit_rate, load_avg_1m, …
+    metric VARCHAR,
+    -- value in the unit of the next column
+    value DOUBLE,
+    -- bytes, kB, or NULL for counts and ratios (0 to 1)
+    unit VARCHAR
+);
+
+-- One row for each row of a New Relic transaction table.
+CREATE TABLE IF NOT EXISTS transactions (
+    -- file
+    source_id INTEGER NOT NULL,
+    -- physical line, from 1
+    line BIGINT NOT NULL,
+    -- name of the transaction
+    name VARCHAR,
+    -- whether the row sums up all transactions
+    is_total BOOLEAN,
+    -- calls, as a count
+    calls BIGINT,
+    -- mean time in ms
+    avg_ms DOUBLE,
+    -- least time in ms
+    min_ms DOUBLE,
+    -- largest time in ms
+    max_ms DOUBLE,
+    -- standard deviation of the time in ms
+    stddev_ms DOUBLE,
+    -- time of all calls in ms
+    total_ms DOUBLE,
+    -- requests per minute
+    throughput_rpm DOUBLE,
+    -- Apdex score, 0 to 1
+    apdex DOUBLE,
+    -- Apdex threshold T in s; NULL when not printed
+    apdex_t DOUBLE,
+    -- share of all time, 0 to 1
+    share DOUBLE
+);
+
+-- One row for each transaction event of a New Relic query.
+CREATE TABLE IF NOT EXISTS transaction_samples (
+    -- file
+    source_id INTEGER NOT NULL,
+    -- physical line, from 1
+    line BIGINT NOT NULL,
+    -- start of the transaction
+    time TIMESTAMP,
+    -- name of the transaction
+    name VARCHAR,
+    -- time in ms (New Relic prints s)
+    duration_ms DOUBLE,
+    -- time in the database in ms
+    database_ms DOUBLE,
+    -- time queued before the application in ms
+    queue_ms DOUBLE,
+    -- time in external services in ms
+    external_ms DOUBLE,
+    -- whether it failed
+    error BOOLEAN,
+    -- HTTP status
+    status INTEGER,
+    -- application name
+    app VARCHAR,
+    -- host that served it
+    host VARCHAR
+);
+
+-- One row for each point of a New Relic time series.
+CREATE TABLE IF NOT EXISTS response_breakdown (
+    -- file
+    source_id INTEGER NOT NULL,
+    -- physical line, from 1
+    line BIGINT NOT NULL,
+    -- start of the bucket
+    time TIMESTAMP,
+    -- header of the column: a component, or throughput_rpm for a count of requests per minute
+    component VARCHAR,
+    -- time in ms, or requests per minute for throughput_rpm
+    value_ms DOUBLE
+);
+
+-- One row for each dyno that "heroku ps" listed.
+CREATE TABLE IF NOT EXISTS processes (
+    -- file
+    source_id INTEGER NOT NULL,
+    -- physical line, from 1
+    line BIGINT NOT NULL,
+    -- process type, such as web
+    process_type VARCHAR,
+    -- dyno, such as web.1
+    dyno VARCHAR,
+    -- dyno type, such as Standard-1X
+    size VARCHAR,
+    -- command that the dyno runs
+    command VARCHAR,
+    -- state: up, crashed, idle, …
+    state VARCHAR,
+    -- since when it is in that state
+    since TIMESTAMP
+);
+
+-- One row for each certificate that "heroku certs" or "heroku certs:info" printed.
+CREATE TABLE IF NOT EXISTS certificates (
+    -- file
+    source_id INTEGER NOT NULL,
+    -- physical line, from 1
+    line BIGINT NOT NULL,
+    -- name of the certificate; NULL before 2016
+    name VARCHAR,
+    -- endpoint that serves it; NULL today
+    endpoint VARCHAR,
+    -- names that it covers, comma separated
+    common_names VARCHAR,
+    -- start of its validity; NULL when not printed
+    starts TIMESTAMP,
+    -- end of its validity; NULL when not printed
+    expires TIMESTAMP,
+    -- whether it is trusted; NULL when not printed
+    trusted BOOLEAN,
+    -- ACM, SNI or Endpoint; NULL when not printed
+    type VARCHAR
+);
+
+-- One row for each answer that "dig" printed.
+CREATE TABLE IF NOT EXISTS dns_records (
+    -- file
+    source_id INTEGER NOT NULL,
+    -- physical line, from 1
+    line BIGINT NOT NULL,
+    -- name that was asked or reached
+    name VARCHAR,
+    -- time to live in s; NULL in the short form
+    ttl_s BIGINT,
+    -- A, AAAA, CNAME, …
+    type VARCHAR,
+    -- address or name
+    value VARCHAR
+);
+
+-- One row for each line of "heroku pg:info".
+CREATE TABLE IF NOT EXISTS database_facts (
+    -- file
+    source_id INTEGER NOT NULL,
+    -- physical line, from 1
+    line BIGINT NOT NULL,
+    -- name of the database
+    database VARCHAR,
+    -- key as printed, such as Data Size
+    fact VARCHAR,
+    -- value as printed
+    value VARCHAR
+);
+
+-- One row for each backup that "heroku pg:backups" listed.
+CREATE TABLE IF NOT EXISTS backups (
+    -- file
+    source_id INTEGER NOT NULL,
+    -- physical line, from 1
+    line BIGINT NOT NULL,
+    -- id of the backup
+    backup VARCHAR,
+    -- when it was made
+    time TIMESTAMP,
+    -- state as printed
+    state VARCHAR,
+    -- size in bytes; NULL when not printed
+    bytes BIGINT
+);
+
+-- One row for each value of a "heroku pg:…" table.
+CREATE TABLE IF NOT EXISTS table_statistics (
+    -- file
+    source_id INTEGER NOT NULL,
+    -- physical line, from 1
+    line BIGINT NOT NULL,
+    -- table, index or query that the row is about
+    name VARCHAR,
+    -- header of the column
+    statistic VARCHAR,
+    -- value as printed
+    value VARCHAR
+);
+
+-- Whether a time lies in [start, finish); a row without time lies only in a window that is open on both ends.
+CREATE OR REPLACE MACRO in_window(moment, start, finish) AS
+    coalesce(moment >= start::TIMESTAMP, start IS NULL) AND coalesce(moment < finish::TIMESTAMP, finish IS NULL);
+
+-- The value of key=value in a text of blank-separated pairs; NULL when the key is missing or its value is empty.
+CREATE OR REPLACE MACRO pair(text, key) AS
+    nullif(split_part(split_part(' ' || text, ' ' || key || '=', 2), ' ', 1), '');
+
+-- The value of key="quoted value"; NULL when the key is missing or its value is empty.
+CREATE OR REPLACE MACRO quoted_pair(text, key) AS
+    nullif(split_part(split_part(' ' || text, ' ' || key || '="', 2), '"', 1), '');
+
+-- The whole number that a text begins with (30000ms gives 30000); NULL when it begins with none.
+CREATE OR REPLACE MACRO leading_number(text) AS
+    coalesce(try_cast(rtrim(text, 'ms') AS BIGINT), try_cast(regexp_extract(text, '^-?\d{1,18}') AS BIGINT));
+
+-- The median and other quantiles of ms are quantile_cont(…): linear between the two nearest values (type 7).
+
+-- The UTC time of a local time in a zone: a name such as America/New_York, or an offset such as +02:00. A local time that
+-- a change of clocks skips or repeats is read in the zone's standard time.
+CREATE OR REPLACE MACRO utc_of(local_time, zone) AS
+    timezone(
+        CASE
+            WHEN regexp_matches(zone, '^[+-]\d\d:?\d\d$') THEN 'GMT' || zone
+            WHEN zone = 'Z' THEN 'UTC'
+            ELSE zone
+        END,
+        local_time
+    ) AT TIME ZONE 'UTC';
+
+-- PLACEHOLDER until the real route_of stands here: path without query string.
+CREATE OR REPLACE MACRO route_of(path) AS split_part(path, '?', 1);

@@ -1,0 +1,391 @@
+"""The facade a notebook talks to: open, load, ask, show, report."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from workbook import analysis, loading, timeline
+from workbook.analysis import Analysis, Evidence, Finding, Result
+from workbook.database import Database, as_values, inlined, schema
+from workbook.errors import UsageError
+from workbook.loading import LoadReport
+from workbook.window import Window
+
+_HOW_TO_GET = {
+    "requests": "router lines: `heroku logs -n 1500 > heroku.log`, or an archive of the logging add-on",
+    "rack_timeouts": "lines of rack-timeout (or its like) that print the wait: add the gem, deploy, export the log",
+    "dyno_samples": "runtime metrics: `heroku labs:enable log-runtime-metrics`, restart, export the log",
+    "dyno_errors": "lines of the dyno manager (source heroku), as the log has them by default",
+    "transactions": "New Relic, Web transactions, Table view, Export as CSV",
+    "transaction_samples": "New Relic, a query of Transaction events, Export as CSV",
+    "response_breakdown": "New Relic, a query with TIMESERIES, Export as CSV",
+    "releases": "lines of the API (app[api]), as the log has them by default",
+    "log_errors": "lines of logplex (heroku[logplex]), as the log has them by default",
+    "processes": "`heroku ps > heroku-ps.txt`",
+    "sources": "any export",
+}
+
+
+class Workbook:
+    """One investigation: one DuckDB file with everything that is known about it.
+
+    ``Workbook.open("incident.duckdb")``, then ``load``, ``triage``, ``run``, ``sql``, ``panel``, ``report``.
+    """
+
+    def __init__(self, database: Database):
+        self._database = database
+
+    @classmethod
+    def open(cls, path: str | Path | None = None, *, read_only: bool = False) -> Workbook:
+        """Return the workbook in that file, made when there is none; without a path, one in memory.
+
+        Raises WorkbookError when the file is no workbook's, is in use, or was made by a newer version.
+        """
+        if path is None and read_only:
+            raise UsageError("a workbook in memory has nothing to read.", next_step="Give the path of a database.")
+        return cls(Database(path, read_only=read_only))
+
+    def close(self) -> None:
+        """Close the file, so that another notebook or command can open it."""
+        self._database.close()
+
+    def __enter__(self) -> Workbook:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        count = self._database.fetch("SELECT count(*), sum(lines) FROM sources")[0]
+        return f"<Workbook {self._database.path or 'in memory'}: {count[0]} sources, {count[1] or 0:,.0f} lines>"
+
+    def load(
+        self,
+        *paths: str | Path | Sequence[str | Path],
+        zone: str = "UTC",
+        year: int | None = None,
+        progress: Callable[[str, int, int], None] | None = None,
+    ) -> LoadReport:
+        """Load files, folders, patterns, gz and zip; return a LoadReport that shows what became of every line.
+
+        ``zone`` (America/New_York, -04:00) and ``year`` are for times written without them. ``progress(path, number,
+        count)`` is called before each file. A file that cannot be loaded is in ``report.errors`` and changes nothing.
+        """
+        flat: list[str | Path] = []
+        for path in paths:
+            flat.extend([path] if isinstance(path, str | Path) else path)
+        if not flat:
+            raise UsageError("nothing to load.", next_step="Name a file or a folder with exports.")
+        return loading.load(self._database, flat, zone=zone, year=year, progress=progress)
+
+    def reread(self) -> None:
+        """Make all typed tables anew from the log lines, without the files."""
+        loading.reread(self._database)
+
+    def sources(self) -> pd.DataFrame:
+        """Return one row per loaded file: lines = log_lines + joined + duplicates + unread + blank; times in UTC."""
+        return self._database.frame("SELECT * FROM sources ORDER BY source_id")
+
+    def gaps(self, window: Window | None = None) -> pd.DataFrame:
+        """Return the spans in which no line was logged at all: gap_start, gap_end (UTC), gap_minutes, usual_minutes."""
+        return self._database.frame(timeline.GAPS, **_ends(window or Window()))
+
+    def tables(self) -> pd.DataFrame:
+        """Return one row per column of every table: table, rows, column, type, meaning (with unit)."""
+        rows = {
+            name: self._database.fetch(f"SELECT count(*) FROM {name}")[0][0]
+            for (name,) in self._database.fetch(
+                "SELECT table_name FROM duckdb_tables() WHERE NOT temporary ORDER BY table_name"
+            )
+        }
+        types = {
+            (table, column): kind
+            for table, column, kind in self._database.fetch(
+                "SELECT table_name, column_name, data_type FROM duckdb_columns() WHERE schema_name = 'main'"
+            )
+        }
+        found = [
+            (table, rows.get(table, 0), column, types.get((table, column), ""), meaning)
+            for table, column, meaning in documented_columns()
+            if table in rows
+        ]
+        return pd.DataFrame(found, columns=["table", "rows", "column", "type", "meaning"])
+
+    def analyses(self) -> pd.DataFrame:
+        """Return one row per analysis: analysis, question, needs, can_run, parameters (with defaults)."""
+        filled = self._database.filled()
+        rows = [
+            (
+                one.name,
+                one.question,
+                ", ".join(" or ".join(need) for need in one.needs),
+                not one.lacks(filled),
+                ", ".join(f"{option.name}={option.default}" for option in one.options),
+            )
+            for one in analysis.discover().values()
+        ]
+        return pd.DataFrame(rows, columns=["analysis", "question", "needs", "can_run", "parameters"])
+
+    def run(self, name: str, window: Window | None = None, **parameters: Any) -> Result:
+        """Return the result of one analysis in a window: findings, table, chart and the SQL that gives the table.
+
+        Raises WorkbookError for an unknown analysis (with the nearest), an unknown parameter or one out of bounds.
+        """
+        window = window or Window()
+        if name == "triage":
+            if parameters:
+                raise UsageError("triage has no parameters.", next_step="Run the analysis itself to tune it.")
+            return self.triage(window)
+        chosen = analysis.nearest(name)
+        return self._run(chosen, window, chosen.read_options(parameters), self._database.filled())
+
+    def _run(self, chosen: Analysis, window: Window, options: dict[str, Any], filled: set[str]) -> Result:
+        recorder = _Recorder(self._database)
+        table = chosen.module.rows(recorder, window, **options)
+        lacking = chosen.lacks(filled)
+        if lacking:
+            findings = [_lacking(chosen, lacking)]
+        elif table.empty and window != Window() and self._outside(window):
+            findings = [self._nothing_in(window)]
+        else:
+            findings = chosen.module.findings(table, **_accepted(chosen.module.findings, options))
+        view = {**options, "marks": None}
+        if "marks" in _names(chosen.module.chart):
+            view["marks"] = self._marks(window)
+        return Result(
+            chosen.name,
+            chosen.question,
+            self._located(findings, chosen.name),
+            table,
+            chosen.module.chart(table, **_accepted(chosen.module.chart, view)),
+            recorder.sql(table),
+            window,
+            {name: value for name, value in options.items() if value != _defaults(chosen)[name]},
+        )
+
+    def triage(self, window: Window | None = None) -> Result:
+        """Return every finding that these files can give: worst first, then what was ruled out, then what is missing.
+
+        The table has severity, analysis, finding, next_step, reference, confidence, first_time, last_time; the chart
+        shows the whole span. ``self.run(finding.analysis)`` gives what is behind a finding.
+        """
+        return self._triage(window or Window())[0]
+
+    def _triage(self, window: Window) -> tuple[Result, list[Result]]:
+        filled = self._database.filled()
+        results = []
+        findings: list[Finding] = []
+        for chosen in analysis.discover().values():
+            if chosen.lacks(filled):
+                findings.append(_lacking(chosen, chosen.lacks(filled), chosen.name))
+                continue
+            result = self._run(chosen, window, _defaults(chosen), filled)
+            results.append(result)
+            findings.extend(result.findings)
+        ranked = analysis.worst_first(findings)
+        table = _finding_table(ranked)
+        overview = self._database.frame(timeline.OVERVIEW, **_ends(window))
+        chart = timeline.overview_chart(overview, self._marks(window))
+        question = "What is wrong, what was ruled out, and what could these files not have shown?"
+        return Result("triage", question, ranked, table, chart, as_values(table), window, {}), results
+
+    def sql(self, statement: str, **parameters: Any) -> pd.DataFrame:
+        """Return the rows of a statement; ``$name`` takes the keyword of that name. Times are UTC.
+
+        Raises WorkbookError in the engine's words when the statement is wrong.
+        """
+        return self._database.query(statement, **parameters)
+
+    def panel(self, name: str = "triage", window: Window | None = None, **parameters: Any) -> Any:
+        """Return the analysis with widgets: brush a window, tune parameters, see findings, chart and table follow.
+
+        ``panel.window``, ``panel.result`` and ``panel.code`` can be read from the next cell.
+        """
+        from workbook.panel import Panel
+
+        return Panel(self, name, window or Window(), parameters)
+
+    def report(
+        self,
+        path: str | Path,
+        *,
+        title: str = "Performance investigation",
+        notes: str = "",
+        window: Window | None = None,
+        redact: bool = True,
+    ) -> Path:
+        """Write one HTML file with everything that was found, for people without account, Python or network.
+
+        Addresses, e-mails, tokens and query values are replaced unless ``redact=False``. Returns the path. Raises
+        WorkbookError when the file cannot be written.
+        """
+        from workbook import report
+
+        summary, results = self._triage(window or Window())
+        return report.write(
+            path,
+            [summary, *results],
+            title=title,
+            notes=notes,
+            sources=self.sources(),
+            redact=redact,
+        )
+
+    # what the panel shares
+
+    def questions(self) -> dict[str, str]:
+        """Return the question of every analysis by its name, triage first."""
+        asked = {"triage": "What is wrong, what was ruled out, and what is missing?"}
+        return asked | {one.name: one.question for one in analysis.discover().values()}
+
+    def parameters(self, name: str) -> tuple[analysis.Option, ...]:
+        """Return the parameters of an analysis: name, type, default, and bounds or choices."""
+        return () if name == "triage" else analysis.nearest(name).options
+
+    def overview(self, window: Window | None = None) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """Return lines, requests and errors per bucket of time (UTC), and the marks: releases, restarts, bursts, gaps."""
+        window = window or Window()
+        return self._database.frame(timeline.OVERVIEW, **_ends(window)), self._marks(window)
+
+    def _marks(self, window: Window) -> pd.DataFrame:
+        return self._database.frame(timeline.MARKS.replace("{gaps}", timeline.GAPS), **_ends(window))
+
+    def _outside(self, window: Window) -> bool:
+        sql = "SELECT count(*) FROM log_lines WHERE in_window(time, $start, $end)"
+        return not self._database.fetch(sql, **_ends(window))[0][0]
+
+    def _nothing_in(self, window: Window) -> Finding:
+        first, last = self._database.fetch("SELECT min(first_time), max(last_time) FROM sources")[0]
+        return Finding(
+            "cannot_tell",
+            f"No line lies in the window {window}; what is loaded runs from {first} to {last} UTC.",
+            next_step="Choose a window inside that span, or load the files of that time.",
+        )
+
+    def _located(self, findings: Sequence[Finding], name: str) -> tuple[Finding, ...]:
+        wanted = {(one.source, one.line) for finding in findings for one in finding.evidence if one.source.isdigit()}
+        texts = {} if not wanted else self._texts(sorted(wanted))
+        return analysis.worst_first(analysis.locate(finding, texts, name) for finding in findings)
+
+    def _texts(self, wanted: list[tuple[str, int]]) -> dict[tuple[str, int], tuple[str, str]]:
+        rows = self._database.fetch(
+            _TEXTS, ids=[int(source) for source, _ in wanted], numbers=[line for _, line in wanted]
+        )
+        return {(str(source), line): (path, text or "") for source, line, path, text in rows}
+
+
+_TEXTS = """
+WITH wanted AS (
+    SELECT unnest($ids::INTEGER[]) AS source_id, unnest($numbers::BIGINT[]) AS line
+)
+SELECT
+    wanted.source_id,
+    wanted.line,
+    sources.path,
+    coalesce(strftime(log_lines.time, '%Y-%m-%dT%H:%M:%S.%f+00:00 '), '')
+        || log_lines.source || '[' || log_lines.process || ']: ' || log_lines.message AS text
+FROM wanted
+JOIN sources USING (source_id)
+LEFT JOIN log_lines USING (source_id, line)
+ORDER BY wanted.source_id, wanted.line
+"""
+
+
+class _Recorder:
+    """The ``query`` that an analysis gets: runs statements, and remembers the last one with its parameters."""
+
+    def __init__(self, database: Database):
+        self._database = database
+        self._last: tuple[str, pd.DataFrame] | None = None
+
+    def __call__(self, sql: str, **parameters: Any) -> pd.DataFrame:
+        frame = self._database.frame(sql, **parameters)
+        self._last = (inlined(sql, parameters).strip(), frame)
+        return frame
+
+    def sql(self, table: pd.DataFrame) -> str:
+        """The statement that gives the table again; what Python judged after the SQL is written in as values."""
+        if self._last is None:
+            return as_values(table)
+        statement, frame = self._last
+        if frame is table:
+            return statement
+        measured = "\n".join(f"--   {line}".rstrip() for line in statement.splitlines())
+        return f"-- Judged by the workbook from the rows of:\n{measured}\n{as_values(table)}"
+
+
+def documented_columns() -> list[tuple[str, str, str]]:
+    """Return (table, column, meaning) for every column of schema.sql, from the comment above it."""
+    found, table, comment = [], "", []
+    for line in schema().splitlines():
+        text = line.strip()
+        if text.startswith("CREATE TABLE"):
+            table, comment = text.split()[5], []
+        elif text.startswith("CREATE"):
+            table = ""
+        elif text.startswith("--"):
+            comment.append(text.removeprefix("--").strip())
+        elif table and text and text[0].isalpha():
+            found.append((table, text.split()[0], " ".join(comment)))
+            comment = []
+        elif not text:
+            comment = []
+    return found
+
+
+def _ends(window: Window) -> dict[str, Any]:
+    return {"start": window.start, "end": window.end}
+
+
+def _names(function: Callable[..., Any]) -> set[str]:
+    import inspect
+
+    return set(inspect.signature(function).parameters)
+
+
+def _accepted(function: Callable[..., Any], options: dict[str, Any]) -> dict[str, Any]:
+    names = _names(function)
+    return {name: value for name, value in options.items() if name in names}
+
+
+def _defaults(chosen: Analysis) -> dict[str, Any]:
+    return {option.name: option.default for option in chosen.options}
+
+
+def _lacking(chosen: Analysis, lacking: list[tuple[str, ...]], name: str = "") -> Finding:
+    wanted = " and ".join(" or ".join(need) for need in lacking)
+    ways = "; ".join(_HOW_TO_GET.get(table, table) for need in lacking for table in need)
+    return Finding(
+        "cannot_tell",
+        f"{chosen.question.rstrip('?')}? Nothing loaded says so: it needs {wanted}.",
+        next_step=f"To get it: {ways}.",
+        analysis=name,
+    )
+
+
+def _finding_table(findings: Sequence[Finding]) -> pd.DataFrame:
+    rows = [
+        (
+            one.severity,
+            one.analysis,
+            one.title,
+            one.next_step,
+            one.reference,
+            one.confidence,
+            *(one.about or (None, None)),
+            [f"{cited.source}:{cited.line}" for cited in one.evidence],
+        )
+        for one in findings
+    ]
+    columns = ["severity", "analysis", "finding", "next_step", "reference", "confidence"]
+    frame = pd.DataFrame(rows, columns=[*columns, "first_time", "last_time", "evidence"])
+    for column in ("first_time", "last_time"):
+        frame[column] = pd.to_datetime(frame[column]).astype("datetime64[us]")
+    return frame
+
+
+__all__ = ["Evidence", "Workbook", "documented_columns"]
