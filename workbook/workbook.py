@@ -329,8 +329,8 @@ def documented_columns() -> list[tuple[str, str, str]]:
             table = ""
         elif text.startswith("--"):
             comment.append(text.removeprefix("--").strip())
-        elif table and text and text[0].isalpha():
-            found.append((table, text.split()[0], " ".join(comment)))
+        elif table and text and (text[0].isalpha() or text[0] == '"'):
+            found.append((table, text.split()[0].strip('"'), " ".join(comment)))
             comment = []
         elif not text:
             comment = []

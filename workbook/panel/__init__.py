@@ -5,7 +5,6 @@ The only importer of ipywidgets. A widget chooses, the workbook answers: nothing
 
 from __future__ import annotations
 
-import html
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -114,7 +113,7 @@ class Panel(W.VBox):
 
     def _run(self) -> None:
         self._back.disabled = not self._earlier
-        self._window_text.value = f"<b>Window:</b> {html.escape(str(self.window))}"
+        self._window_text.value = view.window(self.window)
         self._status.value = view.busy()
         try:
             result = self._workbook.run(self._choice.value, self.window, **self.parameters)

@@ -108,3 +108,8 @@ def findings(result: Result) -> str:
 def table(result: Result) -> str:
     """Return the first rows of the table as HTML."""
     return render.frame_html(result.table, rows=_ROWS)
+
+
+def window(chosen: object) -> str:
+    """Return the chosen window as a line of text."""
+    return f'<span class="workbook-window"><b>Window:</b> {html.escape(str(chosen))}</span>'

@@ -1,0 +1,126 @@
+"""Who may import whom: the house's layers, each exception with its reason."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "workbook"
+
+BASE = {"errors", "window", "limits", "codes", "words"}
+BELOW_LOADING = BASE | {"database", "files"}
+VIEW = BASE | {"analysis", "charts", "render", "notebook_html", "cells", "timeline"}
+JUDGES = VIEW | {"statistics", "growth"}
+ALLOWED = {
+    "errors": set(),
+    "window": {"errors"},
+    "limits": {"errors"},
+    "codes": set(),
+    "words": set(),
+    "statistics": {"limits"},
+    "growth": {"limits", "statistics"},
+    "database": BASE,
+    "files": BASE,
+    "loaders": BELOW_LOADING | {"loaders"},
+    "messages": BELOW_LOADING | {"messages"},
+    "loading": BELOW_LOADING | {"loaders", "messages"},
+    "cells": BASE,
+    "charts": BASE,
+    "analysis": BASE,
+    "render": BASE | {"analysis", "charts", "cells", "notebook_html"},
+    "notebook_html": BASE | {"analysis", "charts", "cells", "render"},
+    "timeline": BASE | {"charts"},
+    "analyses": JUDGES,
+    "scenarios": JUDGES,
+    "report": JUDGES | {"redact"},
+    "redact": BASE,
+    "workbook": JUDGES | BELOW_LOADING | {"loading", "report", "redact", "panel"},
+    "lab": BASE,
+    "panel": BASE | {"workbook", "analysis", "panel"},
+    "cli": BASE | {"workbook", "analysis"},
+    "__init__": {"analysis", "errors", "window", "workbook"},
+}
+EXCEPTIONS = {
+    # results write themselves; the import stands inside the function that is called by the notebook or the terminal
+    ("analysis", "render"): "Finding and Result render themselves",
+    ("analysis", "analyses"): "the folder is the registry of analyses",
+    ("loading", "render"): "LoadReport renders itself",
+    ("panel", "charts"): "the panel's charts use the one theme",
+    ("panel", "render"): "the panel's findings and tables look as everywhere",
+    ("panel", "timeline"): "the panel's strip is the overview of triage",
+    ("cli", "render"): "a command prints what a result renders",
+    ("cli", "lab"): "`workbook lab` starts a server, it asks no workbook",
+    ("cli", "redact"): "`workbook redact` goes from file to file, without a workbook",
+}
+
+
+def imports(path: Path) -> set[str]:
+    """The rooms of ours that a module imports, wherever the import stands, but not those only for type checking."""
+    found: set[str] = set()
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    typing_only = {
+        id(node)
+        for block in ast.walk(tree)
+        if isinstance(block, ast.If) and "TYPE_CHECKING" in ast.unparse(block.test)
+        for node in ast.walk(block)
+    }
+    for node in ast.walk(tree):
+        if id(node) in typing_only:
+            continue
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "workbook":
+            inner = node.module.split(".")[1:]
+            found |= {inner[0]} if inner else {alias.name for alias in node.names}
+        elif isinstance(node, ast.Import):
+            found |= {a.name.split(".")[1] for a in node.names if a.name.startswith("workbook.")}
+    return found
+
+
+def room(path: Path) -> str:
+    """The room that a module belongs to."""
+    inner = path.relative_to(PACKAGE)
+    return inner.parts[0].removesuffix(".py")
+
+
+MODULES = sorted(path for path in PACKAGE.rglob("*.py") if "share" not in path.parts)
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_a_module_imports_only_from_below(path):
+    here = room(path)
+    assert here in ALLOWED, f"{here} has no place in the layers: add it to ALLOWED"
+    for other in imports(path):
+        assert other in ALLOWED[here] or (here, other) in EXCEPTIONS, f"{here} may not import {other}"
+
+
+def test_analyses_do_not_import_each_other():
+    for path in (PACKAGE / "analyses").glob("*.py"):
+        assert "analyses" not in imports(path), path
+
+
+def test_every_exception_is_still_needed():
+    real = {(room(path), other) for path in MODULES for other in imports(path)}
+    assert set(EXCEPTIONS) <= real
+
+
+@pytest.mark.parametrize(("library", "rooms"), [("duckdb", {"database"}), ("ipywidgets", {"panel"})])
+def test_a_library_has_one_room(library, rooms):
+    for path in MODULES:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            names = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            names += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            if any(name.split(".")[0] == library for name in names):
+                assert room(path) in rooms, path
+
+
+def test_help_answers_without_the_heavy_libraries():
+    import subprocess
+    import sys
+
+    code = (
+        "import sys, workbook.cli\n"
+        "try: workbook.cli.main(['--help'])\n"
+        "except SystemExit: pass\n"
+        "print([name for name in ('altair', 'ipywidgets', 'scipy', 'pandas', 'duckdb') if name in sys.modules])"
+    )
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert out.splitlines()[-1] == "[]"
