@@ -49,6 +49,12 @@ CONNECT_LIMIT_MS = _limit("CONNECT_LIMIT_MS", 5_000, "ms", "Dev Center, error co
 RACK_TIMEOUT_MS = _limit("RACK_TIMEOUT_MS", 15_000, "ms", "book ch. 4: rack-timeout's default")
 APDEX_T_S = _limit("APDEX_T_S", 0.5, "s", "book ch. 6: T = 0.5 s")
 APDEX_GOOD = _limit("APDEX_GOOD", 0.9, "score", "book ch. 6: 0.9 or higher is good")
+APDEX_POOR = _limit("APDEX_POOR", 0.7, "score", "Apdex rating: below 0.70 is poor")
+APDEX_MIN_COUNT = _limit("APDEX_MIN_COUNT", 100, "requests", "Apdex specification: a group smaller than 100 is marked")
+PRODUCT_PASS = _limit("PRODUCT_PASS", 0.005, "share", "ours: New Relic prints three digits, so Count x Avg = Total to 0.5 %")
+PRODUCT_WARN = _limit("PRODUCT_WARN", 0.01, "share", "ours: beyond 1 % the numbers of a row do not belong together")
+OFTEN_SHARE = _limit("OFTEN_SHARE", 0.05, "share", "ours: at least one visit in twenty, with 95 % certainty")
+WELL_TUNED_SHARE = _limit("WELL_TUNED_SHARE", 0.95, "share", "ours: 19 of 20 within 500 ms counts as well tuned")
 
 # Smallest numbers of values behind a quantile (a 95 % bound that the quantile is below the largest value)
 MIN_FOR_P50 = _limit("MIN_FOR_P50", 5, "requests", "1 - 0.50^n >= 0.95")
@@ -57,6 +63,11 @@ MIN_FOR_P99 = _limit("MIN_FOR_P99", 299, "requests", "1 - 0.99^n >= 0.95")
 
 # Logs
 LOGPLEX_LINES = _limit("LOGPLEX_LINES", 1_500, "lines", "book ch. 1; Dev Center, logging: history limit")
+HEROKU_LOGS_LINES = _limit("HEROKU_LOGS_LINES", 100, "lines", "Dev Center, logging: heroku logs without -n")
+FILTER_LINES = _limit("FILTER_LINES", 20, "lines", "ours: fewer lines of one kind do not show a filter")
+GAP_S = _limit("GAP_S", 600, "s", "ours: a shorter silence is not called a gap")
+GAP_SPACINGS = _limit("GAP_SPACINGS", 20, "usual distances", "ours: nor is one of fewer usual distances of two lines")
+GAP_BUSY_LINES = _limit("GAP_BUSY_LINES", 100, "lines in 10 min", "ours: silence after so many lines is a surprise")
 LOGPLEX_CHUNK_BYTES = _limit("LOGPLEX_CHUNK_BYTES", 10_000, "bytes", "Dev Center, logging: message length")
 
 # Memory
@@ -82,6 +93,13 @@ CHANGE_RATIO = _limit("CHANGE_RATIO", 1.5, "ratio", "ours: a smaller change of a
 CHANGE_TIMES = _limit("CHANGE_TIMES", 1.2, "ratio", "ours: a smaller change of a median is called the same")
 CHANGE_MS = _limit("CHANGE_MS", 50, "ms", "ours: both ratio and size must count (book ch. 6: 100 to 400 ms is still fast)")
 Z_95 = _limit("Z_95", 1.959964, "standard deviations", "two-sided 95 % of the normal distribution")
+
+# Two clocks
+ALIGN_CELLS = _limit("ALIGN_CELLS", 24, "cells", "ours: measured on seeded series of 3 days")
+ALIGN_R = _limit("ALIGN_R", 0.8, "correlation", "ours: measured .999 at the true offset, .88 beside it")
+ALIGN_MARGIN = _limit("ALIGN_MARGIN", 0.05, "correlation", "ours: the next best offset must fit so much worse")
+ALIGN_HOURS = _limit("ALIGN_HOURS", 6, "h", "ours: a shorter overlap has no shape")
+ALIGN_VARIATION = _limit("ALIGN_VARIATION", 0.1, "coefficient of variation", "ours: flat traffic fits anywhere")
 
 # Builds
 BUILD_MINUTES = _limit("BUILD_MINUTES", 15, "min", "book ch. 7; Dev Center, slug compiler: limits")

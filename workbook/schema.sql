@@ -520,9 +520,15 @@ CREATE OR REPLACE MACRO pair(text, key) AS
 CREATE OR REPLACE MACRO quoted_pair(text, key) AS
     nullif(split_part(split_part(' ' || text, ' ' || key || '="', 2), '"', 1), '');
 
--- The whole number that a text begins with (30000ms gives 30000); NULL when it begins with none.
+-- The whole number that a text begins with (30000ms gives 30000; 2s gives 2000); NULL when it begins with none.
 CREATE OR REPLACE MACRO leading_number(text) AS
-    coalesce(try_cast(rtrim(text, 'ms') AS BIGINT), try_cast(regexp_extract(text, '^-?\d{1,18}') AS BIGINT));
+    coalesce(
+        try_cast(nullif(regexp_extract(text, '^(\d{1,18})(?:ms)?$', 1), '') AS BIGINT),
+        CASE
+            WHEN regexp_full_match(text, '\d{1,9}(\.\d{1,9})?s') THEN round(1000 * try_cast(rtrim(text, 's') AS DOUBLE))::BIGINT
+            ELSE try_cast(nullif(regexp_extract(text, '^(-?\d{1,18})(?:\D|$)', 1), '') AS BIGINT)
+        END
+    );
 
 -- The median and other quantiles of ms are quantile_cont(…): linear between the two nearest values (type 7).
 
@@ -540,3 +546,140 @@ CREATE OR REPLACE MACRO utc_of(local_time, zone) AS
 
 -- PLACEHOLDER until the real route_of stands here: path without query string.
 CREATE OR REPLACE MACRO route_of(path) AS split_part(path, '?', 1);
+
+-- A plain decimal number; NULL when the text is anything else (nan, 0x1F, 1_000, words).
+CREATE OR REPLACE MACRO plain_number(text) AS
+    CASE WHEN regexp_full_match(text, '-?\d{1,18}(\.\d{1,18})?([eE][+-]?\d{1,2})?') THEN try_cast(text AS DOUBLE) END;
+
+-- The measured values in a text, sample#NAME=VALUEUNIT (also measure# and count#): name, number and what follows the
+-- number, as text; the number is NULL where none could be read.
+CREATE OR REPLACE MACRO sample_pairs(text) AS
+    regexp_extract_all(
+        text,
+        '\b(?:sample|measure|count)#([\w.-]+)=(-?\d{1,18}(?:\.\d{1,18})?(?:[eE][+-]?\d{1,2}\b)?)?(\S*)',
+        ['name', 'number', 'unit']
+    );
+
+-- Whether the text behind a measured number is a unit (MB, pages, kB, %) or nothing.
+CREATE OR REPLACE MACRO is_unit(text) AS regexp_full_match(text, '[A-Za-z%/]*');
+
+-- A path without query string, fragment, matrix parameters, empty segments and the slash at its end.
+CREATE OR REPLACE MACRO bare_path(path) AS
+    CASE
+        WHEN path IS NULL OR NOT regexp_matches(path, '[?#;]|//|/$|^$') THEN path
+        ELSE coalesce(
+            nullif(
+                rtrim(
+                    regexp_replace(
+                        regexp_replace(regexp_replace(path, '(?s)[?#].*', ''), ';[^/]*', '', 'g'),
+                        '//+',
+                        '/',
+                        'g'
+                    ),
+                    '/'
+                ),
+                ''
+            ),
+            '/'
+        )
+    END;
+
+-- What stands in a route for a segment that names one thing, without its extensions; NULL when it names none.
+CREATE OR REPLACE MACRO segment_kind(segment) AS
+    CASE
+        WHEN contains(segment, '@') AND contains(segment, '.') THEN ':email'
+        WHEN regexp_full_match(segment, '(?i)[0-9a-f]{8}-?([0-9a-f]{4}-?){3}[0-9a-f]{12}(\.[A-Za-z][A-Za-z0-9]{0,9}){0,2}') THEN ':uuid'
+        WHEN regexp_full_match(segment, '\d+(\.[A-Za-z][A-Za-z0-9]{0,9}){0,2}') THEN ':id'
+        WHEN regexp_full_match(segment, '([0-9a-f]{16,}|[0-9a-f]{7,8}|[0-9a-f]{10}|[0-9a-f]{12})(\.[A-Za-z][A-Za-z0-9]{0,9}){0,2}')
+            AND regexp_matches(segment, '^[0-9]*[a-f]')
+            AND regexp_matches(segment, '^[a-f]*[0-9]')
+            AND (regexp_matches(segment, '^[a-f]*[0-9][a-f]*[0-9]') OR regexp_matches(segment, '^[0-9a-f]{16}')) THEN ':hash'
+        WHEN regexp_full_match(segment, '\d{4}-\d{2}-\d{2}(\.[A-Za-z][A-Za-z0-9]{0,9}){0,2}') THEN ':date'
+        WHEN regexp_full_match(segment, '\d+-[a-z0-9-]+(\.[A-Za-z][A-Za-z0-9]{0,9}){0,2}') THEN ':id-slug'
+    END;
+
+-- Whether a segment ends like a fingerprinted asset: app-0a1b2c3d.css.
+CREATE OR REPLACE MACRO is_fingerprinted(segment) AS
+    regexp_matches(segment, '.-[0-9a-f]{8,64}(\.\w+)+$') AND regexp_matches(segment, '-[a-f]*[0-9][0-9a-f]*(\.\w+)+$');
+
+-- Whether a segment looks like random text: 20 or more of letters in both cases and digits, or several such (a JWT).
+CREATE OR REPLACE MACRO is_token(segment) AS
+    regexp_full_match(segment, '[A-Za-z0-9_-]{20,}(\.[A-Za-z0-9_-]{20,})*(\.[A-Za-z][A-Za-z0-9]{0,9}){0,2}')
+    AND regexp_matches(segment, '[0-9]')
+    AND regexp_matches(segment, '[a-z]')
+    AND regexp_matches(segment, '[A-Z]');
+
+-- The extensions at the end of a segment (.json, .tar.gz); an e-mail address has none.
+CREATE OR REPLACE MACRO extension_of(segment) AS
+    CASE WHEN contains(segment, '@') THEN '' ELSE regexp_extract(segment, '(\.[A-Za-z][A-Za-z0-9]{0,9}){0,2}$') END;
+
+-- A segment of a route, percent-decoded only to be matched.
+CREATE OR REPLACE MACRO route_segment(segment, decoded) AS
+    CASE
+        WHEN NOT regexp_matches(decoded, '[0-9@]') AND length(decoded) < 32 THEN segment
+        ELSE coalesce(
+            segment_kind(decoded) || extension_of(decoded),
+            CASE
+                WHEN is_fingerprinted(segment)
+                    THEN regexp_replace(segment, '-[0-9a-f]{8,64}((?:\.\w+)+)$', '-:fp\1')
+                WHEN is_token(decoded) THEN ':token' || extension_of(decoded)
+            END,
+            segment
+        )
+    END;
+
+-- A path whose years are followed by a month, with both replaced; twice, since one match ends where the next begins.
+CREATE OR REPLACE MACRO without_months(path) AS
+    regexp_replace(
+        regexp_replace(path, '/(?:19|20)\d\d/(?:0?[1-9]|1[0-2])(/|$)', '/:year/:month\1', 'g'),
+        '/(?:19|20)\d\d/(?:0?[1-9]|1[0-2])(/|$)',
+        '/:year/:month\1',
+        'g'
+    );
+
+-- The route of a path of words, numbers and UUIDs, maybe with a fingerprinted asset at the end.
+CREATE OR REPLACE MACRO words_route(path) AS
+    regexp_replace(
+        regexp_replace(
+            CASE
+                WHEN is_fingerprinted(path) THEN regexp_replace(path, '-[0-9a-f]{8,64}((?:\.\w+)+)$', '-:fp\1')
+                ELSE path
+            END,
+            '/[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}',
+            '/:uuid',
+            'g'
+        ),
+        '/\d+',
+        '/:id',
+        'g'
+    );
+
+-- The route of a path that bare_path gave. Paths of words, numbers and UUIDs, maybe with a fingerprinted asset at the end,
+-- are most paths; they need no look at each segment.
+CREATE OR REPLACE MACRO bare_route(path) AS
+    CASE
+        WHEN NOT regexp_matches(path, '(?s)[0-9@]|.{32}') THEN path
+        WHEN regexp_full_match(path, '/(404|422|500)(\.\w+)?') THEN path
+        WHEN regexp_full_match(
+            path,
+            '(/([^0-9@/]{0,31}|[A-Za-z][\w.-]{0,5}|\d{1,20}(\.[A-Za-z]{1,9})?'
+            || '|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}))*'
+            || '(/[^0-9@/.]{1,20}-[0-9a-f]{8,64}(\.[a-z]{1,9})+)?'
+        )
+            AND NOT regexp_matches(path, '/(19|20)\d\d/') THEN words_route(path)
+        ELSE array_to_string(
+            list_transform(
+                string_split(without_months(path), '/'),
+                lambda segment: CASE
+                    WHEN contains(segment, '%')
+                        THEN route_segment(segment, coalesce(TRY(url_decode(segment)), segment))
+                    ELSE route_segment(segment, segment)
+                END
+            ),
+            '/'
+        )
+    END;
+
+-- The route of a path: what names one thing is replaced (/users/5.json?page=2 gives /users/:id.json). The route of a route
+-- is the route itself.
+CREATE OR REPLACE MACRO route_of(path) AS bare_route(bare_path(path));
