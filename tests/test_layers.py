@@ -7,7 +7,7 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "workbook"
 
-BASE = {"errors", "window", "limits", "codes", "words"}
+BASE = {"errors", "window", "limits", "codes", "words", "palette"}
 BELOW_LOADING = BASE | {"database", "files"}
 VIEW = BASE | {"analysis", "charts", "render", "notebook_html", "cells", "timeline"}
 JUDGES = VIEW | {"statistics", "growth"}
@@ -23,9 +23,14 @@ ALLOWED = {
     "files": BASE,
     "loaders": BELOW_LOADING | {"loaders"},
     "messages": BELOW_LOADING | {"messages"},
-    "loading": BELOW_LOADING | {"loaders", "messages"},
+    "rejoin": BELOW_LOADING,
+    "overlap": BELOW_LOADING,
+    "loading": BELOW_LOADING | {"loaders", "messages", "rejoin", "overlap"},
     "cells": BASE,
-    "charts": BASE,
+    "palette": set(),
+    "axes": {"palette"},
+    "marks": {"palette", "axes"},
+    "charts": BASE | {"axes", "marks"},
     "analysis": BASE,
     "render": BASE | {"analysis", "charts", "cells", "notebook_html"},
     "notebook_html": BASE | {"analysis", "charts", "cells", "render"},
@@ -33,7 +38,8 @@ ALLOWED = {
     "analyses": JUDGES,
     "scenarios": JUDGES,
     "report": JUDGES | {"redact"},
-    "redact": BASE,
+    "redact_patterns": set(),
+    "redact": BASE | {"redact_patterns"},
     "workbook": JUDGES | BELOW_LOADING | {"loading", "report", "redact", "panel"},
     "lab": BASE,
     "panel": BASE | {"workbook", "analysis", "panel"},

@@ -1,8 +1,10 @@
 """Loading: every line accounted for, overlaps counted once, growing files, one clear error for each bad file."""
 
 import gzip
+import os
 import shutil
 import zipfile
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -174,6 +176,23 @@ def test_colours_are_removed(wb, load_text):
               'path="/a" host=h.example.com dyno=web.1 connect=1ms service=\x1b[38;2;1;2;3m7ms\x1b[0m status=200 bytes=1\n')  # fmt: skip
     assert wb.sql("SELECT method, service_ms FROM requests").values.tolist() == [["GET", 7]]
     assert "colour" in wb.sources()["notes"][0]
+
+
+@pytest.mark.parametrize(
+    ("second", "times"),
+    [
+        ("Jan 01 00:00:01", ["2020-12-31 23:59:59", "2021-01-01 00:00:01"]),
+        ("Dec 30 00:00:01", ["2020-12-30 00:00:01", "2020-12-31 23:59:59"]),
+    ],
+)
+def test_a_year_that_is_not_written_comes_from_the_files_date(wb, tmp_path, second, times):
+    path = tmp_path / "papertrail.txt"
+    path.write_text(f"Dec 31 23:59:59 shop app/web.1: one\n{second} shop app/web.1: other\n")
+    moment = datetime.fromisoformat("2021-01-02T12:00:00+00:00").timestamp()
+    os.utime(path, (moment, moment))
+    assert wb.load(path).ok
+    assert wb.sql("SELECT time::VARCHAR AS time FROM log_lines ORDER BY time")["time"].tolist() == times
+    assert f"newest year {times[1][:4]}" in wb.sources()["zone"][0]
 
 
 BAD = {

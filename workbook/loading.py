@@ -9,18 +9,20 @@ import re
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pandas as pd
 
-from workbook import files, limits, loaders, messages
+from workbook import files, loaders, messages, overlap, rejoin
 from workbook.database import Database, Fault
 from workbook.errors import LoadError, UsageError, WorkbookError
 
 _LEAST_SCORE = 0.2
+_BLOCK = 8 << 20
+_FIELDS_OF_LOADERS = ("'field time'", "'field generated_at'", "'field received_at'")
 _READ_LINES = """
 CREATE OR REPLACE TEMP TABLE physical AS
 SELECT {text} AS text
@@ -43,12 +45,6 @@ _WITHOUT_COLOUR = (
     " ELSE coalesce(text, '') END"
 )
 _LINE_COLUMNS = "line, time, received_at, source, process, message"
-
-
-_LOOSE_ENDS = {
-    "notice": "not a log line: printed around the log",
-    "loose": "not a log line: no record is open here",
-}
 
 
 @dataclass
@@ -124,13 +120,12 @@ def _explained(path: str, error: Exception) -> LoadError:
 def reread(database: Database) -> None:
     """Fill every typed table that is made from log lines again, from ``log_lines`` alone."""
     with database.transaction():
-        for table in sorted({module.TABLE for module in kinds_of_line().values()}):
-            database.execute(
-                f"DELETE FROM {table} WHERE source_id IN (SELECT DISTINCT source_id FROM log_lines)"
-            )
+        for table in line_tables():
+            database.execute(f"DELETE FROM {table} WHERE source_id IN (SELECT DISTINCT source_id FROM log_lines)")
         database.execute(
-            "DELETE FROM unread_lines WHERE reason LIKE 'field %'"
-            " AND (source_id, line) IN (SELECT source_id, line FROM log_lines) AND reason <> 'field time'"
+            "DELETE FROM unread_lines WHERE starts_with(reason, 'field ')"
+            f" AND reason NOT IN ({', '.join(_FIELDS_OF_LOADERS)})"
+            " AND (source_id, line) IN (SELECT source_id, line FROM log_lines)"
         )
         database.execute("CREATE OR REPLACE TEMP VIEW lines AS SELECT * FROM log_lines")
         _fill_typed_tables(database)
@@ -146,6 +141,11 @@ def kinds_of_file() -> dict[str, ModuleType]:
 def kinds_of_line() -> dict[str, ModuleType]:
     """Return the readers of log lines by name: one for each file in ``messages/``."""
     return _modules(messages)
+
+
+def line_tables() -> list[str]:
+    """Return the names of the tables that kinds of line fill."""
+    return sorted({module.TABLE for module in kinds_of_line().values()})
 
 
 def _modules(package: ModuleType) -> dict[str, ModuleType]:
@@ -229,20 +229,21 @@ class _Source:
         self._check_count()
         if self.clean.coloured:
             self.clean.notes.append("colour codes were removed")
-        self._join_pieces()
-        values = {"zone": self.zone, "year": self._year()}
-        database.execute(f"CREATE OR REPLACE TEMP TABLE fresh AS {self.loader.RECORDS}", **values)
+        rejoin.join_pieces(database, self.loader)
+        for what in ("blank", "joined"):
+            self._count(what, f"SELECT count(*) FROM placed WHERE place = '{what}'")
+        year = self._read_records()
         if getattr(self.loader, "NEEDS_ZONE", False):
-            year = f", year {values['year']}" if getattr(self.loader, "NEEDS_YEAR", False) else ""
-            self.zone_note = f"{self.zone}{year} (times in the file carry none)"
-        self._join_chunks()
+            years = f", newest year {year}" if getattr(self.loader, "NEEDS_YEAR", False) else ""
+            self.zone_note = f"{self.zone}{years} (times in the file carry none)"
+        self.counts["joined"] += rejoin.join_chunks(database)
 
     def _keep_log(self) -> None:
         database = self.database
-        for place, reason in _LOOSE_ENDS.items():
+        for place, reason in rejoin.LOOSE_ENDS.items():
             self._reject(f"SELECT line, '{reason}' AS reason, text FROM placed WHERE place = '{place}'")
         self._reject_records()
-        self._drop_duplicates()
+        self.counts["duplicates"] += overlap.drop(database, line_tables())
         self.counts["log_lines"] += database.fetch("SELECT count(*) FROM fresh")[0][0]
         self._keep_log_lines()
 
@@ -250,15 +251,22 @@ class _Source:
         """The clean text, after the loader put each record on a line of its own where it has to."""
         if not hasattr(self.loader, "prepare"):
             return self.clean.path
-        text = self.clean.path.read_text(encoding="utf-8")
-        prepared = self.loader.prepare(text)
-        if prepared == text:
+        path, lines, longest, changed = self.folder / "prepared.txt", 0, 0, False
+        with (
+            self.clean.path.open(encoding="utf-8", newline="\n") as source,
+            path.open("w", encoding="utf-8", newline="\n") as sink,
+        ):
+            while block := source.readlines(_BLOCK):
+                text = "".join(block)
+                prepared = self.loader.prepare(text)
+                changed = changed or prepared != text
+                sink.write(prepared)
+                parts = prepared.split("\n")
+                lines += len(parts) - (parts[-1] == "")
+                longest = max(longest, 4 * max(map(len, parts)))
+        if not changed:
             return self.clean.path
-        path = self.folder / "prepared.txt"
-        path.write_text(prepared, encoding="utf-8", newline="\n")
-        lines = prepared.split("\n")
-        self.clean.lines = len(lines) - (lines[-1] == "")
-        self.clean.longest = max(map(len, lines)) * 4
+        self.clean.lines, self.clean.longest = lines, longest
         self.clean.notes.append("lines are numbered after frames were put on lines of their own")
         return path
 
@@ -271,45 +279,28 @@ class _Source:
                 next_step="Load it again, or load a copy.",
             )
 
-    def _year(self) -> int:
-        if self.year is not None:
-            return self.year
+    def _read_records(self) -> int:
+        """Make ``fresh`` by the loader's SQL; return the year that was used for times that carry none.
+
+        Without a year given it is that of the file's date, or the year before when lines would lie after that date: a
+        log of December that was saved in January.
+        """
+        saved = self._saved()
+        for year in (self.year or saved.year, (self.year or saved.year) - 1):
+            self.database.execute(
+                f"CREATE OR REPLACE TEMP TABLE fresh AS {self.loader.RECORDS}", zone=self.zone, year=year
+            )
+            if self.year is not None or not getattr(self.loader, "NEEDS_YEAR", False):
+                break
+            newest = self.database.fetch("SELECT max(time) FROM fresh")[0][0]
+            if newest is None or newest <= saved + timedelta(days=1):
+                break
+        return year
+
+    def _saved(self) -> datetime:
         if self.file.on_disk is None:
-            return datetime.now(UTC).year
-        return datetime.fromtimestamp(self.file.on_disk.stat().st_mtime, UTC).year
-
-    def _join_pieces(self) -> None:
-        """Make ``records`` (line, text): physical lines, with pieces of a split line joined to the line they belong to."""
-        database, starts, glue = self.database, self.loader.STARTS, self.loader.GLUE
-        notice = getattr(self.loader, "NOTICE", "false")
-        database.execute(
-            f"CREATE OR REPLACE TEMP TABLE pieces AS SELECT rowid + 1 AS line, text FROM physical WHERE NOT ({starts})"
-        )
-        if not database.fetch("SELECT count(*) FROM pieces")[0][0]:
-            database.execute("CREATE OR REPLACE TEMP VIEW records AS SELECT rowid + 1 AS line, text FROM physical")
-            database.execute("CREATE OR REPLACE TEMP TABLE placed (line BIGINT, text VARCHAR, place VARCHAR)")
-            return
-        database.execute(_PLACE_PIECES.format(starts=starts, notice=notice, broken="true" if glue == "" else "false"))
-        database.execute(_JOIN_PIECES, glue=glue)
-        database.execute(
-            "CREATE OR REPLACE TEMP VIEW records AS"
-            " SELECT rowid + 1 AS line, text FROM physical"
-            " WHERE rowid + 1 NOT IN (SELECT line FROM placed) AND rowid + 1 NOT IN (SELECT line FROM whole)"
-            " UNION ALL SELECT line, text FROM whole"
-        )
-        self._count("blank", "SELECT count(*) FROM placed WHERE place = 'blank'")
-        self._count("joined", "SELECT count(*) FROM placed WHERE place = 'joined'")
-
-    def _join_chunks(self) -> None:
-        """Join messages that the log system cut at exactly 10,000 bytes: same time, source and process."""
-        database = self.database
-        long = limits.LOGPLEX_CHUNK_BYTES
-        if not database.fetch("SELECT count(*) FROM fresh WHERE strlen(message) = $long", long=long)[0][0]:
-            return
-        database.execute(_CHUNKS, long=long)
-        self._count("joined", "SELECT coalesce(sum(pieces - 1), 0) FROM chunks")
-        database.execute("DELETE FROM fresh WHERE line IN (SELECT unnest(later) FROM chunks)")
-        database.execute("UPDATE fresh SET message = chunks.message FROM chunks WHERE chunks.line = fresh.line")
+            return datetime.now(UTC).replace(tzinfo=None)
+        return datetime.fromtimestamp(self.file.on_disk.stat().st_mtime, UTC).replace(tzinfo=None)
 
     def _reject_records(self) -> None:
         self.database.execute(
@@ -320,45 +311,6 @@ class _Source:
         whole = "reason IS NOT NULL AND NOT starts_with(reason, 'field ')"
         self._count("unread", f"SELECT count(*) FROM fresh WHERE {whole}")
         self.database.execute(f"DELETE FROM fresh WHERE {whole}")
-
-    def _drop_duplicates(self) -> None:
-        """Drop lines that another source holds; of the same line in whole seconds and in microseconds keep the latter."""
-        database = self.database
-        overlapping = database.fetch(_OVERLAPPING)
-        if not overlapping:
-            return
-        coarse_fresh = database.fetch(_IS_COARSE.format(table="fresh", where="true"))[0][0]
-        coarse = {
-            source_id: database.fetch(_IS_COARSE.format(table="log_lines", where=f"source_id = {source_id}"))[0][0]
-            for (source_id,) in overlapping
-        }
-        for source_id, is_coarse in coarse.items():
-            unit = "second" if is_coarse or coarse_fresh else "microsecond"
-            database.execute(_MATCHED.format(unit=unit, source_id=source_id))
-            if is_coarse and not coarse_fresh:
-                self._replace_coarse(source_id)
-            else:
-                self._count("duplicates", "SELECT count(*) FROM matched")
-                database.execute("DELETE FROM fresh WHERE line IN (SELECT line FROM matched)")
-
-    def _replace_coarse(self, source_id: int) -> None:
-        database = self.database
-        replaced = database.fetch("SELECT count(*) FROM matched")[0][0]
-        tables = sorted({module.TABLE for module in kinds_of_line().values()} | {"log_lines"})
-        for table in tables:
-            database.execute(
-                f"DELETE FROM {table} WHERE source_id = $id AND line IN (SELECT known_line FROM matched)", id=source_id
-            )
-        database.execute(
-            "DELETE FROM unread_lines WHERE source_id = $id AND starts_with(reason, 'field ')"
-            " AND line IN (SELECT known_line FROM matched)",
-            id=source_id,
-        )
-        database.execute(
-            "UPDATE sources SET log_lines = log_lines - $n, duplicates = duplicates + $n WHERE source_id = $id",
-            n=replaced,
-            id=source_id,
-        )
 
     def _keep_log_lines(self) -> None:
         database = self.database
@@ -373,9 +325,9 @@ class _Source:
     def _read_table(self) -> None:
         text = self.clean.path.read_text(encoding="utf-8")
         lines = (files.without_colour(text) if self.clean.coloured else text).split("\n")
-        if lines and lines[-1] == "":
+        if text.endswith("\n"):
             lines.pop()
-        reading = self.loader.read(lines, loaders.Context(self.file.path, self.zone, self._year()))
+        reading = self.loader.read(lines, loaders.Context(self.file.path, self.zone, self.year or self._saved().year))
         if reading.lines is not None:
             self.clean.lines = reading.lines
             self.clean.notes.append("lines are numbered by the events of the document")
@@ -405,7 +357,7 @@ class _Source:
                     f"CREATE OR REPLACE TEMP TABLE fresh AS SELECT {_LINE_COLUMNS}"
                     f" FROM (SELECT *{extra} FROM incoming) ORDER BY line"
                 )
-                self._drop_duplicates()
+                self.counts["duplicates"] += overlap.drop(database, line_tables())
                 self.counts["log_lines"] += database.fetch("SELECT count(*) FROM fresh")[0][0]
                 self._keep_log_lines()
                 return
@@ -453,6 +405,8 @@ def _fill_typed_tables(database: Database) -> None:
     """Run every kind of line over ``lines``."""
     for module in kinds_of_line().values():
         database.execute(f"CREATE OR REPLACE TEMP VIEW claimed AS SELECT * FROM lines WHERE {module.CLAIMS}")
+        if not database.fetch("SELECT EXISTS (FROM claimed)")[0][0]:
+            continue
         database.execute(f"CREATE OR REPLACE TEMP TABLE parsed AS {module.ROWS}")
         columns = [row[0] for row in database.fetch("SELECT column_name FROM (DESCRIBE parsed)")]
         kept = "* EXCLUDE (unread)" if "unread" in columns else "*"
@@ -471,195 +425,6 @@ def _forget(database: Database, source_id: int) -> None:
     for (table,) in sorted(tables):
         database.execute(f"DELETE FROM {table} WHERE source_id = $id", id=source_id)
 
-
-# Pieces are physical lines that begin no record. A run of neighbouring pieces follows the record on the line before it.
-# A piece that makes a beginning together with the next one (or two) begins a record itself: a newline fell into its
-# timestamp. A blank or a notice ends what can be joined where newlines do not belong to messages.
-_PLACE_PIECES = """
-CREATE OR REPLACE TEMP TABLE placed AS
-WITH neighbours AS (
-    SELECT
-        line,
-        text,
-        line - row_number() OVER (ORDER BY line) AS run,
-        lead(text) OVER (ORDER BY line) AS next_text,
-        lead(text, 2) OVER (ORDER BY line) AS third_text,
-        lead(line) OVER (ORDER BY line) = line + 1 AS next_follows,
-        lead(line, 2) OVER (ORDER BY line) = line + 2 AS third_follows
-    FROM pieces
-),
-seams AS (
-    SELECT line, text || next_text AS text
-    FROM neighbours
-    WHERE next_follows AND text <> ''
-),
-double_seams AS (
-    SELECT line, text || next_text || third_text AS text
-    FROM neighbours
-    WHERE next_follows AND third_follows AND text <> ''
-),
-beginnings AS (
-    SELECT line FROM seams WHERE {starts}
-    UNION
-    SELECT line FROM double_seams WHERE {starts} AND line NOT IN (SELECT line - 1 FROM seams WHERE {starts})
-),
-kinds AS (
-    SELECT
-        neighbours.line,
-        text,
-        run,
-        beginnings.line IS NOT NULL AS begins,
-        trim(text, e' \\t\\r\\n') = '' AS blank,
-        beginnings.line IS NULL AND ({notice}) AS notice
-    FROM neighbours
-    LEFT JOIN beginnings ON beginnings.line = neighbours.line
-),
-groups AS (
-    SELECT
-        *,
-        max(CASE WHEN begins THEN line END) OVER earlier AS begun,
-        count(*) FILTER (WHERE (blank OR notice) AND {broken}) OVER earlier AS breaks,
-        max(CASE WHEN NOT blank THEN line END) OVER whole_run AS last_text
-    FROM kinds
-    WINDOW
-        earlier AS (PARTITION BY run ORDER BY line ROWS UNBOUNDED PRECEDING),
-        whole_run AS (PARTITION BY run)
-),
-anchors AS (
-    SELECT
-        *,
-        coalesce(begun, (min(line) OVER (PARTITION BY run)) - 1) AS anchor,
-        breaks > coalesce(max(CASE WHEN begins THEN breaks END) OVER (PARTITION BY run ORDER BY line ROWS UNBOUNDED PRECEDING), 0) AS broken
-    FROM groups
-)
-SELECT
-    line,
-    text,
-    CASE
-        WHEN begins THEN 'record'
-        WHEN blank AND ({broken} OR line > last_text OR last_text IS NULL OR anchor = 0) THEN 'blank'
-        WHEN notice THEN 'notice'
-        WHEN broken OR anchor = 0 THEN 'loose'
-        ELSE 'joined'
-    END AS place,
-    anchor
-FROM anchors
-"""
-
-# A wrap by a backslash, as printed in books and tickets, stands for one blank.
-_JOIN_PIECES = r"""
-CREATE OR REPLACE TEMP TABLE whole AS
-WITH anchors AS (
-    SELECT DISTINCT anchor
-    FROM placed
-    WHERE place IN ('joined', 'record')
-),
-parts AS (
-    SELECT rowid + 1 AS anchor, rowid + 1 AS line, text
-    FROM physical
-    WHERE rowid + 1 IN (FROM anchors)
-    UNION ALL
-    SELECT anchor, line, text
-    FROM placed
-    WHERE place = 'joined'
-),
-last_parts AS (
-    SELECT anchor, max(line) AS last_line
-    FROM parts
-    GROUP BY anchor
-)
-SELECT
-    anchor AS line,
-    string_agg(
-        CASE WHEN line < last_line AND ends_with(text, ' \') THEN left(text, -1) ELSE text END,
-        $glue
-        ORDER BY line
-    ) AS text
-FROM parts
-JOIN last_parts USING (anchor)
-GROUP BY anchor
-"""
-
-_CHUNKS = """
-CREATE OR REPLACE TEMP TABLE chunks AS
-WITH cut AS (
-    SELECT DISTINCT time, source, process
-    FROM fresh
-    WHERE strlen(message) = $long
-),
-neighbours AS (
-    SELECT
-        fresh.*,
-        coalesce(lag(strlen(message)) OVER same <> $long, true) AS begins
-    FROM fresh
-    JOIN cut USING (time, source, process)
-    WINDOW same AS (PARTITION BY time, source, process ORDER BY line)
-),
-numbered AS (
-    SELECT
-        *,
-        sum(begins::INTEGER) OVER (PARTITION BY time, source, process ORDER BY line) AS number
-    FROM neighbours
-)
-SELECT
-    min(line) AS line,
-    count(*) AS pieces,
-    list(line ORDER BY line)[2:] AS later,
-    string_agg(message, '' ORDER BY line) AS message
-FROM numbered
-GROUP BY time, source, process, number
-HAVING count(*) > 1
-"""
-
-_OVERLAPPING = """
-SELECT source_id
-FROM sources
-WHERE last_time >= (SELECT date_trunc('second', min(time)) FROM fresh)
-    AND first_time <= (SELECT max(time) + INTERVAL 1 SECOND FROM fresh)
-    AND source_id IN (SELECT DISTINCT source_id FROM log_lines)
-ORDER BY source_id
-"""
-
-_IS_COARSE = """
-SELECT coalesce(bool_and(time = date_trunc('second', time)), false)
-FROM {table}
-WHERE {where} AND time IS NOT NULL
-"""
-
-# Copies of one line are matched in order: the first here with the first there. The command line trims and collapses
-# blanks, so they do not count.
-_MATCHED = r"""
-CREATE OR REPLACE TEMP TABLE matched AS
-WITH span AS (
-    SELECT date_trunc('second', min(time)) AS low, max(time) + INTERVAL 1 SECOND AS high
-    FROM fresh
-),
-here AS (
-    SELECT
-        line,
-        date_trunc('{unit}', time) AS moment,
-        source,
-        process,
-        regexp_replace(trim(message), '\s+', ' ', 'g') AS words,
-        row_number() OVER (PARTITION BY moment, source, process, words ORDER BY line) AS copy
-    FROM fresh
-    WHERE time IS NOT NULL
-),
-there AS (
-    SELECT
-        line AS known_line,
-        date_trunc('{unit}', time) AS moment,
-        source,
-        process,
-        regexp_replace(trim(message), '\s+', ' ', 'g') AS words,
-        row_number() OVER (PARTITION BY moment, source, process, words ORDER BY line) AS copy
-    FROM log_lines, span
-    WHERE source_id = {source_id} AND time >= low AND time <= high
-)
-SELECT line, known_line
-FROM here
-JOIN there USING (moment, source, process, words, copy)
-"""
 
 _UNREAD_FIELDS = """
 INSERT INTO unread_lines

@@ -24,7 +24,7 @@ def run(opened, address: str, name: str) -> None:
     page.goto(f"{address}/lab/workspaces/{name.split('.')[0]}{id(opened)}/tree/notebooks/{name}?reset")
     page.wait_for_selector(".jp-NotebookPanel:visible .jp-Cell", timeout=60_000)
     page.evaluate(READY)
-    page.set_default_timeout(120_000)
+    page.set_default_timeout(60_000)
     assert page.evaluate("() => jupyterapp.commands.execute('notebook:run-all-cells')"), errors_in(page)
 
 
@@ -66,6 +66,7 @@ def test_brushing_the_overview_sets_the_window_in_utc_and_everything_follows(jup
     panel.scroll_into_view_if_needed()
     strip = panel.locator("svg.marks").first
     strip.wait_for()
+    strip.scroll_into_view_if_needed()
     rows_before = panel.locator(".workbook-status").inner_text()
     table_before = panel.locator("table").last.inner_text()
     plot = strip.bounding_box()
