@@ -115,7 +115,7 @@ def test_sql_takes_parameters_and_says_what_is_wrong(wb):
 def test_parameters_become_literals_that_give_the_same():
     values = {"text": "it's; --", "none": None, "number": 1.5, "yes": True, "list": [1, 2]}
     sql = inlined("SELECT $text AS t, $none AS n, $number AS x, $yes AS b, $list AS l, $unknown", values)
-    assert sql == "SELECT 'it''s; --' AS t, NULL AS n, 1.5 AS x, true AS b, [1, 2] AS l, $unknown"
+    assert sql == "SELECT 'it''s; --' AS t, NULL AS n, 1.5e0 AS x, true AS b, [1, 2] AS l, $unknown"
     assert literal(float("nan")) == "NULL"
 
 

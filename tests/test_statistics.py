@@ -61,7 +61,9 @@ def test_newcombe_of_nothing_is_refused() -> None:
 
 
 @given(st.tuples(st.integers(0, 50), st.integers(50, 90)), st.tuples(st.integers(0, 50), st.integers(50, 90)))
-def test_newcombe_turned_round_is_the_same_with_the_other_sign(old: tuple[int, int], new: tuple[int, int]) -> None:
+def test_newcombe_turned_round_is_the_same_with_the_other_sign(
+    old: tuple[int, int], new: tuple[int, int]
+) -> None:
     difference, low, high = statistics.newcombe(old, new)
     back = statistics.newcombe(new, old)
     assert low <= difference <= high

@@ -252,3 +252,25 @@ def _located(one: Evidence, texts: dict[tuple[str, int], tuple[str, str]]) -> Ev
 def worst_first(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     """Return the findings, worst severity first; within one severity their order stays."""
     return tuple(sorted(findings, key=lambda finding: SEVERITIES.index(finding.severity)))
+
+
+def said_once(findings: Iterable[Finding]) -> list[Finding]:
+    """Return the findings without those that only repeat another analysis: same lines, no graver, and no more of them.
+
+    The kill that ``errors`` counts and ``memory_quota`` explains is one thing; the one that cites more stays.
+    """
+    given = list(findings)
+    return [
+        one
+        for place, one in enumerate(given)
+        if not any(_repeats(one, place, other, at) for at, other in enumerate(given) if at != place)
+    ]
+
+
+def _repeats(one: Finding, place: int, other: Finding, at: int) -> bool:
+    mine, theirs = set(one.evidence), set(other.evidence)
+    if not mine or one.analysis == other.analysis or not mine <= theirs:
+        return False
+    if SEVERITIES.index(other.severity) > SEVERITIES.index(one.severity):
+        return False
+    return mine < theirs or at < place

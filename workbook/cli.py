@@ -229,13 +229,13 @@ def _do_report(options: argparse.Namespace, _: list[str]) -> int:
     window = _window(options)
     with _open(options, read_only=True) as workbook:
         loaded = _load(workbook, options)
+        results = workbook.investigate(window)
         path = workbook.report(
-            options.output, title=options.title, notes=options.notes, window=window, redact=not options.whole
+            options.output, title=options.title, notes=options.notes, redact=not options.whole, results=results
         )
-        result = workbook.triage(window)
-    print(render.findings_text(result.findings))
+    print(render.findings_text(results[0].findings))
     print(f"\nThe report: {path}")
-    return _exit(loaded, result, options)
+    return _exit(loaded, results[0], options)
 
 
 def _do_table(options: argparse.Namespace, _: list[str]) -> int:
@@ -271,6 +271,8 @@ def _do_redact(options: argparse.Namespace, _: list[str]) -> int:
     counts = redact.redact_file(options.path, options.output)
     for kind, count in sorted(counts.items()):
         print(f"{count:>8,}  {kind}", file=sys.stderr)
+    for left in counts.remaining:
+        print(f"workbook: look at this before you share it: {left}", file=sys.stderr)
     print(options.output)
     return 0
 

@@ -166,7 +166,10 @@ def literal(value: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, datetime):
         return f"TIMESTAMP '{value}'"
-    if isinstance(value, int | float):
+    if isinstance(value, float):
+        # an exponent makes it a DOUBLE: 354.9 alone would be a DECIMAL
+        return repr(value) if "e" in repr(value) else f"{value!r}e0"
+    if isinstance(value, int):
         return repr(value)
     if isinstance(value, list | tuple):
         return f"[{', '.join(map(literal, value))}]"

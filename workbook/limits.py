@@ -53,6 +53,7 @@ APDEX_POOR = _limit("APDEX_POOR", 0.7, "score", "Apdex rating: below 0.70 is poo
 APDEX_MIN_COUNT = _limit("APDEX_MIN_COUNT", 100, "requests", "Apdex specification: a group smaller than 100 is marked")
 PRODUCT_PASS = _limit("PRODUCT_PASS", 0.005, "share", "ours: New Relic prints three digits, so Count x Avg = Total to 0.5 %")
 PRODUCT_WARN = _limit("PRODUCT_WARN", 0.01, "share", "ours: beyond 1 % the numbers of a row do not belong together")
+USUAL_SHARE = _limit("USUAL_SHARE", 0.5, "share", "ours: most visits, with 95 % certainty")
 OFTEN_SHARE = _limit("OFTEN_SHARE", 0.05, "share", "ours: at least one visit in twenty, with 95 % certainty")
 WELL_TUNED_SHARE = _limit("WELL_TUNED_SHARE", 0.95, "share", "ours: 19 of 20 within 500 ms counts as well tuned")
 
@@ -92,6 +93,7 @@ COMPARED_TIMES = _limit("COMPARED_TIMES", 100, "requests", "the 95 % ranks of a 
 CHANGE_RATIO = _limit("CHANGE_RATIO", 1.5, "ratio", "ours: a smaller change of an error rate is called the same")
 CHANGE_TIMES = _limit("CHANGE_TIMES", 1.2, "ratio", "ours: a smaller change of a median is called the same")
 CHANGE_MS = _limit("CHANGE_MS", 50, "ms", "ours: both ratio and size must count (book ch. 6: 100 to 400 ms is still fast)")
+Z_999 = _limit("Z_999", 3.290527, "standard deviations", "two-sided 99.9 % of the normal distribution")
 Z_95 = _limit("Z_95", 1.959964, "standard deviations", "two-sided 95 % of the normal distribution")
 
 # Two clocks

@@ -182,7 +182,7 @@ CREATE TABLE IF NOT EXISTS dyno_states (
     to_state VARCHAR,
     -- state, start, stop, exit, restart, cycle, idle, unidle, one_off
     event VARCHAR,
-    -- command, signal or exit status; NULL when there is none
+    -- command, signal or exit status; the line itself for one_off; NULL when there is none
     detail VARCHAR
 );
 
@@ -218,7 +218,7 @@ CREATE TABLE IF NOT EXISTS log_errors (
     time TIMESTAMP,
     -- L code (L10)
     code VARCHAR,
-    -- text of the error
+    -- text of the error; the official name where the line prints none
     description VARCHAR,
     -- messages that were dropped, as a count; NULL when the line gives none
     dropped BIGINT
@@ -240,7 +240,8 @@ CREATE TABLE IF NOT EXISTS releases (
     actor VARCHAR,
     -- what was done, as logged
     description VARCHAR,
-    -- time the build took in s; NULL unless the log shows a start and an end at least 1 s apart
+    -- time the build took in s, at its end and at the release that it made; NULL unless the log shows a start and an end
+    -- at least 1 s apart
     build_seconds DOUBLE
 );
 
@@ -306,7 +307,7 @@ CREATE TABLE IF NOT EXISTS stack_traces (
     exception VARCHAR,
     -- its message
     message VARCHAR,
-    -- first frame in the application's own code; NULL when there is none
+    -- innermost frame in the application's own code; NULL when there is none
     first_own_frame VARCHAR,
     -- the frames, one a line
     frames VARCHAR
@@ -543,9 +544,6 @@ CREATE OR REPLACE MACRO utc_of(local_time, zone) AS
         END,
         local_time
     ) AT TIME ZONE 'UTC';
-
--- PLACEHOLDER until the real route_of stands here: path without query string.
-CREATE OR REPLACE MACRO route_of(path) AS split_part(path, '?', 1);
 
 -- A plain decimal number; NULL when the text is anything else (nan, 0x1F, 1_000, words).
 CREATE OR REPLACE MACRO plain_number(text) AS

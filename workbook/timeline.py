@@ -6,6 +6,8 @@ from typing import Any
 
 import pandas as pd
 
+from workbook import limits
+
 _KINDS = {"platform_errors": "errors of the platform (H codes)", "application_errors": "errors of the application (5xx)"}
 
 MARKS = """
@@ -69,31 +71,31 @@ ORDER BY time, kind, label
 LIMIT 500
 """
 
-# A gap: no line at all for ten minutes and for twenty times the median distance between busy minutes.
-GAPS = """
-WITH minutes AS (
-    SELECT DISTINCT date_trunc('minute', time) AS minute
+# A gap: no line for ten minutes, and for twenty times the usual distance of two lines (as in completeness).
+GAPS = f"""
+WITH seconds AS (
+    SELECT DISTINCT date_trunc('second', time) AS second
     FROM log_lines
     WHERE time IS NOT NULL AND in_window(time, $start, $end)
 ),
 distances AS (
     SELECT
-        minute AS before,
-        lead(minute) OVER (ORDER BY minute) AS after,
-        date_diff('minute', minute, lead(minute) OVER (ORDER BY minute)) AS minutes
-    FROM minutes
+        second AS gap_start,
+        lead(second) OVER (ORDER BY second) AS gap_end,
+        date_diff('second', second, lead(second) OVER (ORDER BY second)) AS gap_s
+    FROM seconds
 ),
 usual AS (
-    SELECT median(minutes) AS minutes
+    SELECT median(gap_s) AS usual_s
     FROM distances
 )
 SELECT
-    before + INTERVAL 1 MINUTE AS gap_start,
-    after AS gap_end,
-    distances.minutes - 1 AS gap_minutes,
-    usual.minutes AS usual_minutes
+    gap_start,
+    gap_end,
+    round(gap_s / 60, 1) AS gap_minutes,
+    round(usual_s / 60, 3) AS usual_minutes
 FROM distances, usual
-WHERE distances.minutes > greatest(10, 20 * usual.minutes)
+WHERE gap_s > greatest({limits.GAP_S}, {limits.GAP_SPACINGS} * usual_s)
 ORDER BY gap_start
 """
 

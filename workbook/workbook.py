@@ -173,25 +173,28 @@ class Workbook:
         The table has severity, analysis, finding, next_step, reference, confidence, first_time, last_time; the chart
         shows the whole span. ``self.run(finding.analysis)`` gives what is behind a finding.
         """
-        return self._triage(window or Window())[0]
+        return self.investigate(window)[0]
 
-    def _triage(self, window: Window) -> tuple[Result, list[Result]]:
+    def investigate(self, window: Window | None = None) -> list[Result]:
+        """Return the result of triage, and after it that of every analysis that can run, by name."""
+        window = window or Window()
         filled = self._database.filled()
         results = []
         findings: list[Finding] = []
         for chosen in analysis.discover().values():
-            if chosen.lacks(filled):
-                findings.append(_lacking(chosen, chosen.lacks(filled), chosen.name))
+            lacking = chosen.lacks(filled)
+            if lacking:
+                findings.append(_lacking(chosen, lacking))
                 continue
             result = self._run(chosen, window, _defaults(chosen), filled)
             results.append(result)
             findings.extend(result.findings)
-        ranked = analysis.worst_first(findings)
+        ranked = analysis.worst_first(analysis.said_once(findings))
         table = _finding_table(ranked)
-        overview = self._database.frame(timeline.OVERVIEW, **_ends(window))
-        chart = timeline.overview_chart(overview, self._marks(window))
+        overview, marks = self.overview(window)
         question = "What is wrong, what was ruled out, and what could these files not have shown?"
-        return Result("triage", question, ranked, table, chart, as_values(table), window, {}), results
+        chart = timeline.overview_chart(overview, marks)
+        return [Result("triage", question, ranked, table, chart, as_values(table), window, {}), *results]
 
     def sql(self, statement: str, **parameters: Any) -> pd.DataFrame:
         """Return the rows of a statement; ``$name`` takes the keyword of that name. Times are UTC.
@@ -217,18 +220,19 @@ class Workbook:
         notes: str = "",
         window: Window | None = None,
         redact: bool = True,
+        results: Sequence[Result] | None = None,
     ) -> Path:
         """Write one HTML file with everything that was found, for people without account, Python or network.
 
-        Addresses, e-mails, tokens and query values are replaced unless ``redact=False``. Returns the path. Raises
-        WorkbookError when the file cannot be written.
+        Addresses, e-mails, tokens and query values are replaced unless ``redact=False``. ``results`` are those of
+        ``investigate``, which is run when there are none. Returns the path. Raises WorkbookError when the file cannot
+        be written.
         """
         from workbook import report
 
-        summary, results = self._triage(window or Window())
         return report.write(
             path,
-            [summary, *results],
+            list(results or self.investigate(window)),
             title=title,
             notes=notes,
             sources=self.sources(),
@@ -356,14 +360,14 @@ def _defaults(chosen: Analysis) -> dict[str, Any]:
     return {option.name: option.default for option in chosen.options}
 
 
-def _lacking(chosen: Analysis, lacking: list[tuple[str, ...]], name: str = "") -> Finding:
+def _lacking(chosen: Analysis, lacking: list[tuple[str, ...]]) -> Finding:
     wanted = " and ".join(" or ".join(need) for need in lacking)
     ways = "; ".join(_HOW_TO_GET.get(table, table) for need in lacking for table in need)
     return Finding(
         "cannot_tell",
         f"{chosen.question.rstrip('?')}? Nothing loaded says so: it needs {wanted}.",
         next_step=f"To get it: {ways}.",
-        analysis=name,
+        analysis=chosen.name,
     )
 
 

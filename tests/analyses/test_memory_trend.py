@@ -1,0 +1,467 @@
+"""Memory over time: from log text to the verdict, and from hand-made rows to the sentences."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from workbook import Window, Workbook
+from workbook.analyses import memory_trend
+
+BEGIN = datetime(2024, 5, 6)
+APP = "6f1d2a90-3c4b-4e8d-9a57-0b1c2d3e4f50"
+
+
+def boot(number: int) -> str:
+    return f"00000000-0000-4000-8000-{number:012d}"
+
+
+def samples(
+    dyno: str,
+    hours: float,
+    curve: Callable[[float], float],
+    *,
+    life: int | None = 1,
+    begin: datetime = BEGIN,
+    quota_mb: float | None = 512,
+    cache_mb: float = 2.0,
+    seed: int = 1,
+) -> Iterator[tuple[datetime, str]]:
+    """Lines as log-runtime-metrics prints them, one a minute; without a boot the identity is left out."""
+    random = np.random.default_rng(seed)
+    for minute in range(int(hours * 60) + 1):
+        time = begin + timedelta(minutes=minute)
+        rss = curve(minute / 60) + float(random.normal(0, 0.5))
+        identity = "" if life is None else f" dyno=heroku.{APP}.{boot(life)}"
+        quota = "" if quota_mb is None else f" sample#memory_quota={quota_mb:.2f}MB"
+        yield (
+            time,
+            f"{time.isoformat()}.000000+00:00 heroku[{dyno}]: source={dyno}{identity}"
+            f" sample#memory_total={rss + cache_mb:.2f}MB sample#memory_rss={rss:.2f}MB"
+            f" sample#memory_cache={cache_mb:.2f}MB sample#memory_swap=0.00MB{quota}",
+        )
+
+
+def r14(dyno: str, time: datetime, mb: int, percent: float) -> list[tuple[datetime, str]]:
+    stamp = time.isoformat()
+    return [
+        (time, f"{stamp}.000000+00:00 heroku[{dyno}]: Process running mem={mb}M({percent}%)"),
+        (time, f"{stamp}.000500+00:00 heroku[{dyno}]: Error R14 (Memory quota exceeded)"),
+    ]
+
+
+def text(*parts: Any) -> str:
+    lines = sorted((line for part in parts for line in part), key=lambda one: one[0])
+    return "".join(f"{line}\n" for _, line in lines)
+
+
+def leak(hours: float) -> float:
+    return 200 + 8 * hours
+
+
+def warm_up(hours: float) -> float:
+    return 350 - 150 * float(np.exp(-hours / 0.9))
+
+
+def flat(hours: float) -> float:
+    return 220.0
+
+
+def row_of(result: Any, dyno: str) -> pd.Series:
+    return result.table.set_index("dyno").loc[dyno]
+
+
+def one(result: Any, severity: str) -> Any:
+    (found,) = [finding for finding in result.findings if finding.severity == severity]
+    return found
+
+
+# ---- from text ----
+
+
+@pytest.fixture(scope="module")
+def two_days(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workbook]:
+    """A leaking worker that reached R14, three web dynos that warm up, one worker that does nothing."""
+    day = timedelta(hours=24)
+    path = tmp_path_factory.mktemp("two_days") / "dump.log"
+    path.write_text(
+        text(
+            samples("worker.1", 23.9, lambda h: 335 + 8 * h, life=1),
+            r14("worker.1", BEGIN + timedelta(hours=23.5), 525, 102.6),
+            samples("worker.1", 20, lambda h: 335 + 8 * h, life=2, begin=BEGIN + day, seed=2),
+            *(samples(f"web.{n}", 23.9, warm_up, life=10 + n, seed=n) for n in (1, 2, 3)),
+            *(
+                samples(f"web.{n}", 20, warm_up, life=20 + n, begin=BEGIN + day, seed=n + 5)
+                for n in (1, 2, 3)
+            ),
+            samples("clock.1", 44, flat, life=30, quota_mb=None),
+        )
+    )
+    with Workbook.open() as opened:
+        assert opened.load(path).ok
+        yield opened
+
+
+def test_a_leak_in_r14_is_critical_with_slope_interval_and_times(two_days: Workbook) -> None:
+    result = two_days.run("memory_trend")
+    row = row_of(result, "worker.1")
+    assert (row["verdict"], row["confidence"], row["cut_basis"]) == ("leak", "high", "boot")
+    assert row["slope_low"] < 8 < row["slope_high"]
+    assert row["slope_mb_per_h"] == pytest.approx(8, abs=0.1)
+    assert (row["quota_mb"], row["quota_basis"], row["kill_mb"]) == (512, "memory_quota", 1_024)
+    assert row["r14_count"] == 1
+    assert row["hours_to_quota"] == pytest.approx((512 - 337 - 8 * 20) / 8, abs=0.4)
+    assert row["hours_to_kill"] == pytest.approx((1_024 - 337 - 8 * 20) / 8, abs=0.8)
+    found = one(result, "critical")
+    assert found.title.startswith("worker.1 leaks 8.0 MB per hour (")
+    assert "512 MB (1 R14 line)" in found.title and "1,024 MB" in found.title
+    assert found.numbers["slope_mb_per_h"] == pytest.approx(8, abs=0.1)
+    assert found.confidence == "high" and found.next_step and found.reference == "book ch. 3"
+    assert any("Error R14" in cited.text for cited in found.evidence)
+    assert all("worker.1" in cited.text for cited in found.evidence)
+
+
+def test_warm_up_of_the_web_dynos_is_ruled_out_in_one_sentence(two_days: Workbook) -> None:
+    result = two_days.run("memory_trend")
+    assert set(result.table.loc[result.table["process"] == "web", "verdict"]) == {"plateau"}
+    (found,) = [finding for finding in result.findings if finding.title.startswith("web.1, web.2 and web.3")]
+    assert found.severity == "ruled_out"
+    assert "warm-up, not a leak" in found.title and "351 MB (69 % of the quota)" in found.title
+    assert found.numbers["samples"] == 3 * (1_435 + 1_201)
+
+
+def test_a_quiet_dyno_is_ruled_out_without_a_percentage_when_its_quota_is_not_known(
+    two_days: Workbook,
+) -> None:
+    result = two_days.run("memory_trend")
+    row = row_of(result, "clock.1")
+    assert row["verdict"] == "healthy"
+    assert pd.isna(row["quota_mb"]) and pd.isna(row["level_percent"]) and pd.isna(row["kill_mb"])
+    (found,) = [finding for finding in result.findings if finding.title.startswith("clock.1")]
+    assert found.severity == "ruled_out" and "%" not in found.title
+
+
+def test_the_result_can_be_had_again_from_its_sql(two_days: Workbook) -> None:
+    result = two_days.run("memory_trend")
+    again = two_days.sql(result.sql)
+    assert list(again.columns) == list(result.table.columns)
+    for column in memory_trend.COLUMNS:
+        if column not in ("evidence", "floors"):
+            for mine, theirs in zip(result.table[column], again[column], strict=True):
+                assert (pd.isna(mine) and pd.isna(theirs)) or mine == theirs, column
+    floors = [point["mb"] for point in result.table["floors"][0]]
+    assert [float(point["mb"]) for point in again["floors"][0]] == floors
+
+
+def test_the_chart_has_every_dyno_its_limits_and_few_points(two_days: Workbook) -> None:
+    spec = two_days.run("memory_trend").chart.to_dict()
+    drawn = json.dumps(spec)
+    for dyno in ("worker.1: leak", "web.2: plateau", "clock.1: healthy", "quota 512 MB"):
+        assert dyno in drawn
+    assert spec["description"].startswith("Memory by dyno over time.")
+    assert sum(len(data) for data in spec["datasets"].values()) < 5_000
+
+
+def test_a_window_is_judged_on_its_own(two_days: Workbook) -> None:
+    result = two_days.run("memory_trend", Window("2024-05-06 12:00", "2024-05-06 20:00"))
+    assert set(result.table["verdict"]) == {"not_enough_data"}
+    assert row_of(result, "worker.1")["needs_hours"] == pytest.approx(4, abs=0.1)
+    assert row_of(result, "worker.1")["r14_count"] == 0
+    titles = [finding.title for finding in result.findings]
+    assert any("4.0 h more are needed" in title for title in titles)
+    assert {finding.severity for finding in result.findings} == {"cannot_tell"}
+
+
+def test_the_form_of_2013_with_the_plan_of_heroku_ps(load_text: Callable[..., Workbook]) -> None:
+    lines = []
+    for minute in range(26 * 60):
+        time = datetime(2013, 6, 1) + timedelta(minutes=minute)
+        total = 180 + 6 * minute / 60
+        for metric, value in (("memory_total", total), ("memory_rss", total), ("memory_swap", 0.0)):
+            lines.append(
+                f"{time.isoformat()}.100000+00:00 heroku[worker.1]: source=heroku.1234567.worker.1.{boot(8)} "
+                f"measure={metric} val={value:.2f} units=MB\n"
+            )
+    wb = load_text("".join(lines))
+    load_text(
+        "== worker (1X): `bundle exec rake jobs:work`\nworker.1: up 2013/06/01 00:00:01 (~ 26h ago)\n",
+        "ps.txt",
+    )
+    row = row_of(wb.run("memory_trend"), "worker.1")
+    assert (row["verdict"], row["confidence"]) == ("leak", "low")
+    assert row["slope_mb_per_h"] == pytest.approx(6, abs=0.05)
+    assert (row["quota_mb"], row["quota_basis"]) == (512, "heroku ps")
+    assert row["kill_mb"] == 2_560, (
+        "in 2013 dynos were killed at five times their quota, not at the book's 300 %"
+    )
+    assert "less than 36 h" in row["against"] and "one uninterrupted run" in row["against"]
+
+
+def test_eleven_hours_are_refused(load_text: Callable[..., Workbook]) -> None:
+    wb = load_text(text(samples("web.1", 11, leak)))
+    result = wb.run("memory_trend")
+    row = row_of(result, "web.1")
+    assert (
+        row["verdict"] == "not_enough_data" and pd.isna(row["slope_mb_per_h"]) and pd.isna(row["confidence"])
+    )
+    found = one(result, "cannot_tell")
+    assert "11.0 h" in found.title and "1.0 h more are needed" in found.title
+    eager = wb.run("memory_trend", min_hours=6)
+    assert row_of(eager, "web.1")["verdict"] == "leak"
+
+
+def test_r14_lines_alone_cannot_tell_growth(load_text: Callable[..., Workbook]) -> None:
+    lines = [r14("web.1", BEGIN + timedelta(minutes=n), 530 + n, 103.6) for n in range(3)]
+    result = load_text(text(*lines)).run("memory_trend")
+    row = row_of(result, "web.1")
+    assert (row["verdict"], row["samples"], row["r14_count"], row["peak_mb"]) == (
+        "not_enough_data",
+        0,
+        3,
+        532,
+    )
+    assert "only R14" in row["against"]
+    assert "only above the quota" in one(result, "cannot_tell").title
+    assert result.chart.to_dict()["description"] == "no memory samples in this window"
+
+
+def test_the_daily_restart_hides_a_slow_leak(load_text: Callable[..., Workbook]) -> None:
+    lives = [
+        samples("web.1", 25, lambda h: 250 + 3 * h, life=n, begin=BEGIN + timedelta(hours=25.1 * n), seed=n)
+        for n in range(2)
+    ]
+    result = load_text(
+        text(*lives, samples("web.1", 3, lambda h: 250 + 3 * h, life=9, begin=BEGIN + timedelta(hours=50.5)))
+    ).run("memory_trend")
+    row = row_of(result, "web.1")
+    assert row["verdict"] == "leak" and bool(row["hidden_by_restart"])
+    assert row["needed_slope_mb_per_h"] == pytest.approx((512 - 253) / 27.6, abs=0.3)
+    found = one(result, "warning")
+    assert "the daily restart hides it" in found.title and "between two restarts" in found.title
+
+
+def test_a_leak_that_reaches_the_quota_within_a_day_is_critical_before_any_r14(
+    load_text: Callable[..., Workbook],
+) -> None:
+    lives = [
+        samples("web.1", 20, lambda h: 300 + 9 * h, life=n, begin=BEGIN + timedelta(hours=20.1 * n), seed=n)
+        for n in range(2)
+    ]
+    result = load_text(text(*lives)).run("memory_trend")
+    assert 2 < row_of(result, "web.1")["hours_to_quota"] < 5
+    assert one(result, "critical").numbers["r14_count"] == 0
+
+
+def test_restarts_that_nothing_names_are_guessed_and_the_confidence_is_low(
+    load_text: Callable[..., Workbook],
+) -> None:
+    lives = [
+        samples(
+            "web.1", 19.9, lambda h: 180 + 8 * h, life=None, begin=BEGIN + timedelta(hours=20 * n), seed=n
+        )
+        for n in range(2)
+    ]
+    row = row_of(load_text(text(*lives)).run("memory_trend"), "web.1")
+    assert (row["verdict"], row["segments"], row["cut_basis"], row["confidence"]) == (
+        "leak",
+        2,
+        "guessed",
+        "low",
+    )
+    assert row["slope_mb_per_h"] == pytest.approx(8, abs=0.2)
+
+
+@pytest.mark.parametrize(
+    "message", ["State changed from up to starting", "Cycling", "Process exited with status 143"]
+)
+def test_state_lines_end_a_life(load_text: Callable[..., Workbook], message: str) -> None:
+    cut = BEGIN + timedelta(hours=15)
+    state = [(cut, f"{cut.isoformat()}.000000+00:00 heroku[web.1]: {message}")]
+    first = samples("web.1", 14.9, lambda h: 200 + 4 * h, life=None)
+    second = samples("web.1", 14, lambda h: 200 + 4 * h, life=None, begin=cut + timedelta(minutes=1), seed=2)
+    row = row_of(load_text(text(first, state, second)).run("memory_trend"), "web.1")
+    assert (row["segments"], row["cut_basis"]) == (2, "states")
+    assert row["slope_mb_per_h"] == pytest.approx(4, abs=0.1)
+
+
+def test_a_release_ends_a_life_of_a_dyno_without_boots(load_text: Callable[..., Workbook]) -> None:
+    cut = BEGIN + timedelta(hours=15)
+    release = [(cut, f"{cut.isoformat()}.000000+00:00 app[api]: Release v8 created by user dev@example.com")]
+    lives = (
+        samples("web.1", 14.9, flat, life=None),
+        samples("web.1", 14, flat, life=None, begin=cut + timedelta(minutes=1), seed=2),
+    )
+    assert row_of(load_text(text(*lives, release)).run("memory_trend"), "web.1")["segments"] == 2
+
+
+def test_growth_of_the_disk_cache_is_not_a_leak(wb: Workbook, load_text: Callable[..., Workbook]) -> None:
+    lines = []
+    for time, line in samples("web.1", 30, flat):
+        hours = (time - BEGIN).total_seconds() / 3600
+        rss = float(line.split("memory_rss=")[1].split("MB")[0])
+        lines.append(
+            f"{time.isoformat()}.000000+00:00 heroku[web.1]: source=web.1 dyno=heroku.{APP}.{boot(1)}"
+            f" sample#memory_total={rss + 5 * hours:.2f}MB sample#memory_rss={rss:.2f}MB"
+            f" sample#memory_cache={5 * hours:.2f}MB sample#memory_swap=0.00MB sample#memory_quota=512.00MB\n"
+        )
+    row = row_of(load_text("".join(lines)).run("memory_trend"), "web.1")
+    assert (row["verdict"], row["memory_basis"]) == ("healthy", "rss + swap")
+
+
+def test_samples_that_do_not_add_up_are_told(load_text: Callable[..., Workbook]) -> None:
+    lines = text(samples("web.1", 20, flat)).replace("memory_cache=2.00MB", "memory_cache=9.00MB")
+    assert (
+        "memory_total is not rss + cache + swap in 100% of samples"
+        in row_of(load_text(lines).run("memory_trend"), "web.1")["against"]
+    )
+
+
+def test_nothing_in_the_window_is_an_answer(two_days: Workbook) -> None:
+    result = two_days.run("memory_trend", Window("2030-01-01", "2030-01-02"))
+    assert result.table.empty
+    assert [finding.severity for finding in result.findings] == ["cannot_tell"]
+
+
+# ---- from rows ----
+
+
+def made(verdict: str, dyno: str = "web.1", **more: Any) -> dict[str, Any]:
+    row: dict[str, Any] = dict.fromkeys(memory_trend.COLUMNS)
+    row |= {
+        "process": dyno.split(".")[0],
+        "dyno": dyno,
+        "start": pd.Timestamp(BEGIN),
+        "end": pd.Timestamp(BEGIN) + pd.Timedelta(hours=40),
+        "verdict": verdict,
+        "slope_mb_per_h": 5.0,
+        "slope_low": 4.2,
+        "slope_high": 5.9,
+        "confidence": "high",
+        "samples": 7_200,
+        "hours": 40.0,
+        "longest_h": 24.0,
+        "quota_mb": 512.0,
+        "kill_mb": 1_024.0,
+        "level_mb": 400.0,
+        "level_percent": 78.1,
+        "peak_mb": 420.0,
+        "last_mb": 410.0,
+        "r14_count": 0,
+        "r15_count": 0,
+        "teeth_mb": 60.0,
+        "evidence": [{"source_id": 1, "line": 7}],
+    }
+    return row | more
+
+
+FORECAST = {
+    "hours_to_quota": 22.4,
+    "hours_to_quota_low": 19.0,
+    "hours_to_quota_high": 26.7,
+    "hours_to_kill": 124.8,
+    "hours_to_kill_low": 105.8,
+    "hours_to_kill_high": 148.6,
+    "hidden_by_restart": False,
+}
+
+
+def told(*rows: dict[str, Any], **options: Any) -> list[Any]:
+    return memory_trend.findings(pd.DataFrame(list(rows)), **options)
+
+
+def test_the_forecast_is_said_with_its_interval() -> None:
+    (found,) = told(made("leak", **FORECAST))
+    assert found.severity == "critical"
+    assert "5.0 MB per hour (4.2–5.9)" in found.title
+    assert "its quota of 512 MB in 22.4 h (19.0–26.7)" in found.title
+    assert "the 1,024 MB at which it is killed in 125 h (106–149)" in found.title
+    assert found.evidence[0].line == 7
+
+
+@pytest.mark.parametrize(
+    "more, severity",
+    [
+        ({"confidence": "low"}, "warning"),
+        ({"hours_to_quota": 40.0}, "warning"),
+        ({"hidden_by_restart": True, "needed_slope_mb_per_h": 9.5}, "warning"),
+        ({"confidence": "low", "r14_count": 3}, "critical"),
+        ({"confidence": "low", "r15_count": 1}, "critical"),
+        ({"confidence": "medium"}, "critical"),
+    ],
+)
+def test_a_leak_is_critical_only_where_it_hurts(more: dict[str, Any], severity: str) -> None:
+    (found,) = told(made("leak", **{**FORECAST, **more}))
+    assert found.severity == severity
+
+
+def test_no_upper_end_and_no_quota_are_said() -> None:
+    (found,) = told(made("leak", **{**FORECAST, "hours_to_quota_high": None}))
+    assert "(19.0–no upper end)" in found.title
+    (found,) = told(made("leak", quota_mb=None, kill_mb=None, level_percent=None))
+    assert "the quota is not known" in found.title and found.severity == "warning"
+
+
+def test_dynos_of_one_process_and_verdict_share_a_sentence_and_processes_do_not() -> None:
+    found = told(
+        made("healthy", "web.2"),
+        made("healthy", "web.10"),
+        made("healthy", "web.1"),
+        made("healthy", "worker.1"),
+    )
+    assert [finding.title.split(" stay")[0] for finding in found] == ["web.1, web.2 and web.10", "worker.1"]
+    assert all(finding.severity == "ruled_out" for finding in found)
+
+
+def test_too_large_is_told_with_the_arithmetic() -> None:
+    (found,) = told(made("too_large", level_mb=480.0, level_percent=93.8, peak_mb=640.0))
+    assert found.severity == "warning" and "94 % of 512 MB" in found.title and "640 MB" in found.title
+    assert "of 4 equal workers 2" in found.next_step, "4 workers of 160 MB: two fit in 461 MB"
+    assert "1,024 MB: 640 MB are 62.5 % of it" in found.next_step
+
+
+def test_steps_name_the_jump_and_its_time() -> None:
+    (found,) = told(made("steps", step_mb=80.0, step_time=pd.Timestamp(BEGIN) + pd.Timedelta(hours=13)))
+    assert found.severity == "warning"
+    assert "80 MB at about 2024-05-06 13:00:00 UTC" in found.title
+
+
+def test_a_plateau_whose_end_was_not_seen_does_not_rule_a_leak_out() -> None:
+    (found,) = told(made("plateau", settle_h=24.0))
+    assert found.severity == "note" and "not in the log" in found.title
+    (found,) = told(made("plateau", settle_h=3.0))
+    assert found.severity == "ruled_out" and "in its first 3 h" in found.title
+
+
+def test_one_off_dynos_are_not_complained_of_beside_others() -> None:
+    short = made("not_enough_data", "run.1234", longest_h=0.2, needs_hours=11.8, samples=40)
+    assert [finding.severity for finding in told(short, made("healthy"))] == ["ruled_out"]
+    assert [finding.severity for finding in told(short)] == ["cannot_tell"]
+
+
+def test_no_rows_are_an_answer_and_a_chart() -> None:
+    nothing = pd.DataFrame(columns=list(memory_trend.COLUMNS))
+    assert [finding.severity for finding in memory_trend.findings(nothing)] == ["cannot_tell"]
+    assert "no memory samples" in json.dumps(memory_trend.chart(nothing).to_dict())
+
+
+def test_the_chart_keeps_to_its_limits_and_to_its_own_restarts() -> None:
+    floors = [
+        {"time": BEGIN + timedelta(minutes=30 * n), "mb": 200.0 + n, "fit_mb": 200.0 + n} for n in range(60)
+    ]
+    rows = pd.DataFrame([made("leak", f"web.{n}", floors=floors, peak_mb=900.0) for n in range(1, 13)])
+    marks = pd.DataFrame(
+        {
+            "time": [BEGIN + timedelta(hours=3), BEGIN + timedelta(hours=4)],
+            "kind": ["restart", "restart"],
+            "label": ["web.1", "worker.9"],
+        }
+    )
+    drawn = json.dumps(memory_trend.chart(rows, marks=marks).to_dict())
+    assert "4 more dynos are in the table" in drawn and "killed at 1,024 MB" in drawn
+    assert "worker.9" not in drawn

@@ -1,0 +1,113 @@
+"""R codes of a dyno, and the memory that the platform printed just before R14 and R15.
+
+``Error R14 (Memory quota exceeded)`` has no number; ``Process running mem=533M(104.3%)`` stands 2 to 25 ms before it. The
+two are paired by dyno: the nearest memory line before, at most 5 s away, or within 20 lines where lines have no time.
+A memory line without an error stays in log_lines. Dev Center: "Error codes".
+"""
+
+TABLE = "dyno_errors"
+
+CLAIMS = r"""
+    source = 'heroku'
+    AND process <> 'router'
+    AND (starts_with(message, 'Error ') OR starts_with(message, 'Process running mem='))
+    AND regexp_matches(message, '^Error [A-KM-Z]\d\d\b|^Process running mem=')
+"""
+
+ROWS = r"""
+WITH found AS (
+    SELECT
+        source_id,
+        line,
+        time,
+        process,
+        starts_with(message, 'Process') AS is_memory,
+        regexp_extract(message, '^Error ([A-Z]\d\d)(?: \(([^)]*)\))?(?:(?: ->|:) *(.*))?', ['code', 'name', 'rest']) AS error,
+        regexp_extract(
+            message,
+            'mem=(\d{1,9}(?:\.\d{1,9})?)(K|KB|M|MB|G|GB)\((\d{1,9}(?:\.\d{1,9})?)%\)',
+            ['number', 'unit', 'percent']
+        ) AS memory
+    FROM claimed
+),
+with_memory AS (
+    SELECT
+        *,
+        last_value(CASE WHEN is_memory THEN {'line': line, 'time': time, 'memory': memory} END IGNORE NULLS) OVER (
+            PARTITION BY source_id, process
+            ORDER BY line
+            ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+        ) AS before
+    FROM found
+),
+errors AS (
+    SELECT
+        *,
+        CASE
+            WHEN error.code NOT IN ('R14', 'R15') THEN NULL
+            WHEN time IS NOT NULL AND abs(date_diff('millisecond', before.time, time)) <= 5000 THEN before
+            WHEN time IS NULL AND before.time IS NULL AND line - before.line <= 20 THEN before
+        END AS paired
+    FROM with_memory
+    WHERE NOT is_memory
+)
+SELECT
+    source_id,
+    line,
+    time,
+    process AS dyno,
+    error.code AS code,
+    coalesce(nullif(error.name, ''), nullif(error.rest, '')) AS description,
+    try_cast(paired.memory.number AS DOUBLE)
+    * CASE paired.memory.unit[1] WHEN 'K' THEN 1.0 / 1024 WHEN 'M' THEN 1.0 WHEN 'G' THEN 1024.0 END AS memory_mb,
+    try_cast(paired.memory.percent AS DOUBLE) AS memory_percent,
+    paired.line AS memory_line,
+    CASE WHEN paired.line IS NOT NULL AND paired.memory.number = '' THEN ['memory'] END AS unread
+FROM errors
+"""
+
+EXAMPLES = (
+    (
+        # the book, chapter 3
+        "heroku[web.1]: Process running mem=533M(104.3%)\nheroku[web.1]: Error R14 (Memory quota exceeded)",
+        ({"line": 2, "time": None, "dyno": "web.1", "code": "R14", "description": "Memory quota exceeded",
+          "memory_mb": 533, "memory_percent": 104.3, "memory_line": 1},),
+    ),
+    (
+        "heroku[web.1]: Process running mem=2565MB(501.0%)\nheroku[web.1]: Error R15 (Memory quota vastly exceeded)",
+        ({"code": "R15", "description": "Memory quota vastly exceeded", "memory_mb": 2565, "memory_percent": 501.0},),
+    ),
+    (
+        # two dynos side by side; 1.5G is 1,536 MB; a memory line of half a minute ago belongs to no error
+        "2022-04-05T06:07:08.091011+00:00 heroku[web.1]: Process running mem=1.5G(150.0%)\n"
+        "2022-04-05T06:07:08.095011+00:00 heroku[web.2]: Process running mem=548M(107.0%)\n"
+        "2022-04-05T06:07:08.101213+00:00 heroku[web.1]: Error R14 (Memory quota exceeded)\n"
+        "2022-04-05T06:07:08.105011+00:00 heroku[web.2]: Error R14 (Memory quota exceeded)\n"
+        "2022-04-05T06:07:38.105011+00:00 heroku[web.2]: Error R14 (Memory quota exceeded)",
+        (
+            {"line": 3, "dyno": "web.1", "memory_mb": 1536, "memory_percent": 150, "memory_line": 1},
+            {"line": 4, "dyno": "web.2", "memory_mb": 548, "memory_percent": 107, "memory_line": 2},
+            {"line": 5, "dyno": "web.2", "memory_mb": None, "memory_percent": None, "memory_line": None},
+        ),
+    ),
+    (
+        "2013-07-01T00:00:00.000001+00:00 heroku[web.1]: Error R10 (Boot timeout) -> Web process failed to bind to $PORT"
+        " within 60 seconds of launch\n"
+        "2012-03-04T05:06:07+00:00 heroku[web.2]: Error R12 (Exit timeout) -> Process failed to exit within 10 seconds of"
+        " SIGTERM\n"
+        "2024-03-04T05:06:07.080910+00:00 heroku[web.1]: Error R99: Failed to launch the dyno within 10 seconds",
+        (
+            {"code": "R10", "description": "Boot timeout", "memory_mb": None},
+            {"code": "R12", "description": "Exit timeout", "dyno": "web.2"},
+            {"code": "R99", "description": "Failed to launch the dyno within 10 seconds"},
+        ),
+    ),
+)  # fmt: skip
+
+NOT_MINE = (
+    "2022-04-05T06:07:08.101213+00:00 app[web.1]: Error R14 (Memory quota exceeded)",
+    "2022-04-05T06:07:08.101213+00:00 heroku[logplex]: Error L11 (Tail buffer overflow) -> This tail session dropped 41"
+    " messages since 2022-01-02 03:04:05.060708009 +0000 UTC.",
+    "2012-03-04T05:06:09+00:00 heroku[router]: Error H13 (Connection closed without response) -> GET"
+    " shop.example.com/favicon.ico dyno=web.1 queue= wait= service= status=503 bytes=",
+)
