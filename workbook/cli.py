@@ -272,7 +272,7 @@ def _do_redact(options: argparse.Namespace, _: list[str]) -> int:
     for kind, count in sorted(counts.items()):
         print(f"{count:>8,}  {kind}", file=sys.stderr)
     for left in counts.remaining:
-        print(f"workbook: look at this before you share it: {left}", file=sys.stderr)
+        print(f"workbook: line {left.line} may still hold a {left.kind}: look at it before you share", file=sys.stderr)
     print(options.output)
     return 0
 

@@ -6,6 +6,7 @@ form it goes into, and hidden characters are written out.
 
 from __future__ import annotations
 
+import itertools
 import re
 import textwrap
 from collections import Counter
@@ -34,6 +35,8 @@ SEVERITY_WORDS = {
 }
 
 _INDENT = 13
+_URGENT = ("critical", "warning")
+_BRIEF_LINES = 2
 
 
 def finding_dict(finding: Finding) -> dict[str, Any]:
@@ -53,19 +56,44 @@ def finding_dict(finding: Finding) -> dict[str, Any]:
 
 def finding_text(finding: Finding, width: int = WIDTH) -> str:
     """Return the finding for a terminal: severity and sentence, then lines, numbers, next step."""
-    word = SEVERITY_WORDS[finding.severity].upper()
-    title = _wrapped(words.visible(finding.title, one_line=True), width, f"{word:<{_INDENT}}")
-    lines = [title, *(_indented(label, text, width) for label, text in details(finding) if label != "line")]
+    lines = [_headline(finding, width), *(_indented(label, text, width) for label, text in details(finding) if label != "line")]
     cited = [_cut_line(one, width) for one in finding.evidence]
     return "\n".join([*lines[:1], *cited, *lines[1:]])
 
 
-def findings_text(findings: Iterable[Finding], width: int = WIDTH) -> str:
-    """Return the findings for a terminal, worst first, and how many there are of each severity."""
+def _headline(finding: Finding, width: int) -> str:
+    word = SEVERITY_WORDS[finding.severity].upper()
+    return _wrapped(words.visible(finding.title, one_line=True), width, f"{word:<{_INDENT}}")
+
+
+def findings_text(findings: Iterable[Finding], width: int = WIDTH, *, whole: bool = False) -> str:
+    """Return the findings for a terminal, worst first: what to read at three in the morning.
+
+    Critical findings and warnings come with their first lines and the next step; the others are one sentence. All
+    numbers, lines and references of a finding are in its ``str``, in JSON and in the report.
+    """
     ordered = worst_first(findings)
     if not ordered:
         return "No findings."
-    return "\n\n".join([*(finding_text(finding, width) for finding in ordered), tally(ordered)])
+    parts = [finding_text(finding, width) if whole else _brief(finding, width) for finding in ordered]
+    gaps = [
+        "" if before.severity == after.severity and after.severity not in _URGENT else "\n"
+        for before, after in itertools.pairwise(ordered)
+    ]
+    joined = parts[0] + "".join(f"\n{gap}{part}" for gap, part in zip(gaps, parts[1:], strict=True))
+    return f"{joined}\n\n{tally(ordered)}"
+
+
+def _brief(finding: Finding, width: int) -> str:
+    head = _headline(finding, width)
+    if finding.severity == "cannot_tell" and finding.next_step:
+        return f"{head}\n{_indented('next step', words.visible(finding.next_step, one_line=True), width)}"
+    if finding.severity not in _URGENT:
+        return head
+    lines = [_cut_line(one, width) for one in finding.evidence[:_BRIEF_LINES]]
+    then = words.visible(finding.next_step, one_line=True)
+    asked = f" (workbook run {finding.analysis})" if finding.analysis else ""
+    return "\n".join([head, *lines, _indented("next step", then + asked, width)])
 
 
 def tally(findings: Iterable[Finding]) -> str:
@@ -81,8 +109,8 @@ def tally(findings: Iterable[Finding]) -> str:
 
 def result_text(result: Result, width: int = WIDTH) -> str:
     """Return the result for a terminal: question, findings, the first rows of the table."""
-    parts = [f"{result.name}: {result.question}\n{scope(result)}", findings_text(result.findings, width)]
-    if len(result.table):
+    parts = [f"{result.name}: {result.question}\n{scope(result)}", findings_text(result.findings, width, whole=result.name != "triage")]
+    if len(result.table) and result.name != "triage":
         parts.append(table(result.table.head(ROWS_SHOWN), "text"))
         if len(result.table) > ROWS_SHOWN:
             parts[-1] += f"\n… {ROWS_SHOWN} of {words.count(len(result.table))} rows; .table has all"

@@ -370,8 +370,9 @@ def _kill_limit(kills: pd.DataFrame) -> Finding:
     of_which = "most dyno types" if quota is None else f"a quota of {words.mb(quota)}"
     return Finding(
         "note",
-        f"The book says a dyno is killed (R15) at 300 % of its quota{seen}. Lines of 2013 show kills near {early}, "
-        f"today's platform documents {today} for {of_which}: read the R15 line, do not compute it.",
+        f"The book says a dyno is killed (R15) at 300 % of its quota{seen}. Lines of 2013 show kills "
+        f"near {early}, today's platform documents {today} for {of_which}: read the R15 line, "
+        "do not compute it.",
         numbers=_numbers(worst, "peak_percent", "quota_mb"),
         evidence=cite(worst["evidence"]),
         reference="book ch. 3; Dev Center, dyno types",
