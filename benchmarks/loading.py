@@ -57,14 +57,18 @@ def main(lines: int) -> None:
         with path.open("rb") as source, gzip.open(zipped, "wb", compresslevel=6) as sink:
             shutil.copyfileobj(source, sink)
         found = {
-            "plain Python reader (one re a line)": seconds(lambda: oracle.read(path.read_text().splitlines())),
+            "plain Python reader (one re a line)": seconds(
+                lambda: oracle.read(path.read_text().splitlines())
+            ),
             "only reading the lines (DuckDB)": seconds(lambda: duckdb.execute(_READ, [str(path)]).fetchall()),
             "workbook load": seconds(lambda: load(path, database)),
         }
         on_disk = database.stat().st_size
         found["workbook load, gz"] = seconds(lambda: load(zipped, database))
         size = path.stat().st_size
-    print(f"{lines:,} lines, {size / 1e6:,.1f} MB, {os.cpu_count()} cores; database {on_disk / size:.2f} of the text\n")
+    print(
+        f"{lines:,} lines, {size / 1e6:,.1f} MB, {os.cpu_count()} cores; database {on_disk / size:.2f} of the text\n"
+    )
     print(f"{'':38} {'seconds':>8} {'lines/s':>12} {'x plain':>8}")
     plain = found["plain Python reader (one re a line)"]
     for name, took in found.items():

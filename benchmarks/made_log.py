@@ -6,7 +6,15 @@ import random
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-_PATHS = ("/", "/cart", "/orders/{n}", "/orders/{n}/items/7", "/search?q=red shoes&page={n}", "/users/{n}.json", "/reports/{n}")
+_PATHS = (
+    "/",
+    "/cart",
+    "/orders/{n}",
+    "/orders/{n}/items/7",
+    "/search?q=red shoes&page={n}",
+    "/users/{n}.json",
+    "/reports/{n}",
+)
 _OTHER = (
     "heroku[web.{d}]: State changed from starting to up",
     "heroku[web.{d}]: Process running mem=548M(107.0%)",
@@ -30,7 +38,8 @@ def _line(dice: random.Random, number: int) -> str:
     if kind < 0.70:
         return _router(dice, number, dyno)
     if kind < 0.85:
-        return f"app[web.{dyno}]: [{_uuid(dice)}] Rendered orders/show.html.erb within layouts/application ({dice.randrange(90)}.1ms)"
+        took = dice.randrange(90)
+        return f"app[web.{dyno}]: [{_uuid(dice)}] Rendered orders/show.html.erb in layouts/application ({took}.1ms)"
     if kind < 0.95:
         total = dice.uniform(200, 500)
         return (
@@ -48,7 +57,8 @@ def _router(dice: random.Random, number: int, dyno: int) -> str:
     if dice.random() < 0.01:
         return (
             f'heroku[router]: at=error code=H12 desc="Request timeout" method=GET path="{path}" host=shop.example.com'
-            f" request_id={_uuid(dice)} {client} dyno=web.{dyno} connect=0ms service=30001ms status=503 bytes=0 protocol=https"
+            f" request_id={_uuid(dice)} {client} dyno=web.{dyno} connect=0ms service=30001ms status=503 bytes=0"
+            " protocol=https"
         )
     return (
         f'heroku[router]: at=info method=GET path="{path}" host=shop.example.com request_id={_uuid(dice)} {client}'

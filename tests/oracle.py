@@ -43,7 +43,9 @@ SAMPLE = re.compile(
     r"|(?:^| )measure=(?P<old_name>\S+) val=(?P<old_number>-?\d+(?:\.\d+)?)(?: units=(?P<old_unit>\S+))?",
     re.ASCII,
 )
-BOOT = re.compile(r"(?:^| )dyno=heroku\.\S*\.(\S+)|(?:^| )source=heroku\.\S*\.([0-9a-fA-F-]{32,36})(?= |$)", re.ASCII)
+BOOT = re.compile(
+    r"(?:^| )dyno=heroku\.\S*\.(\S+)|(?:^| )source=heroku\.\S*\.([0-9a-fA-F-]{32,36})(?= |$)", re.ASCII
+)
 NUMBER = re.compile(r"(-?\d{1,18})(?!\d)", re.ASCII)
 
 

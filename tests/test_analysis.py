@@ -8,7 +8,14 @@ from workbook import Finding, WorkbookError
 from workbook.analysis import Bounds, Evidence, _options, cite, discover, nearest, said_once, worst_first
 
 
-def rows(query, window, *, wait_ms: Annotated[int, Bounds(0, 100)] = 5, t_s: float = 0.5, order: Literal["a", "b"] = "a"):
+def rows(
+    query,
+    window,
+    *,
+    wait_ms: Annotated[int, Bounds(0, 100)] = 5,
+    t_s: float = 0.5,
+    order: Literal["a", "b"] = "a",
+):
     """A function with the three kinds of parameter."""
 
 
@@ -32,9 +39,11 @@ def test_parameters_come_from_the_signature():
 def test_an_unknown_analysis_or_parameter_suggests_the_nearest():
     with pytest.raises(WorkbookError, match="Did you mean queueing"):
         nearest("queing")
-    with pytest.raises(WorkbookError, match="There are: .*blockers"):
+    with pytest.raises(WorkbookError, match=r"There are: .*blockers"):
         nearest("zzzzzz")
-    with pytest.raises(WorkbookError, match=r"queueing has no parameter “high_wait”. Did you mean high_wait_ms"):
+    with pytest.raises(
+        WorkbookError, match=r"queueing has no parameter “high_wait”. Did you mean high_wait_ms"
+    ):
         discover()["queueing"].read_options({"high_wait": 1})
 
 
@@ -51,13 +60,21 @@ def test_a_severity_is_one_of_five():
 
 
 def test_the_worst_comes_first_and_the_rest_keeps_its_order():
-    given = [Finding(severity, title) for severity, title in (("note", "a"), ("critical", "b"), ("note", "c"), ("warning", "d"))]
+    given = [
+        Finding(severity, title)
+        for severity, title in (("note", "a"), ("critical", "b"), ("note", "c"), ("warning", "d"))
+    ]
     assert [finding.title for finding in worst_first(given)] == ["b", "d", "a", "c"]
 
 
 def test_what_two_analyses_say_of_the_same_lines_is_said_once():
     def finding(severity: str, analysis: str, *lines: int) -> Finding:
-        return Finding(severity, f"{analysis} {lines}", analysis=analysis, evidence=tuple(Evidence("a.log", n) for n in lines))
+        return Finding(
+            severity,
+            f"{analysis} {lines}",
+            analysis=analysis,
+            evidence=tuple(Evidence("a.log", n) for n in lines),
+        )
 
     counted, explained = finding("critical", "errors", 7), finding("critical", "memory_quota", 6, 7)
     milder = finding("warning", "memory_quota", 6, 7)

@@ -56,7 +56,9 @@ def test_load_then_ask(here, run):
 
 def test_paths_are_read_in_memory_and_leave_nothing_behind(here, run):
     (here / "dump.log").write_text(LINE.format(n=1))
-    status, out, _ = run("run", "slow_transactions", "--order", "time_consumed", "dump.log", "--format", "json")
+    status, out, _ = run(
+        "run", "slow_transactions", "--order", "time_consumed", "dump.log", "--format", "json"
+    )
     assert status == 0 and json.loads(out)[0]["count"] == 1
     assert sorted(path.name for path in here.iterdir()) == ["dump.log"]
 
@@ -80,8 +82,14 @@ def test_a_reader_that_leaves_early_is_no_error(here):
 MENDABLE = {
     "no database": (["triage"], "there is no database workbook.duckdb here"),
     "no file": (["triage", "nowhere.log"], "nowhere.log: there is no such file"),
-    "unknown analysis": (["run", "queuing", "dump.log"], "There is no analysis “queuing”. Did you mean queueing?"),
-    "window": (["triage", "dump.log", "--from", "2024-03-05", "--to", "2024-03-04"], "the start is not before the end"),
+    "unknown analysis": (
+        ["run", "queuing", "dump.log"],
+        "There is no analysis “queuing”. Did you mean queueing?",
+    ),
+    "window": (
+        ["triage", "dump.log", "--from", "2024-03-05", "--to", "2024-03-04"],
+        "the start is not before the end",
+    ),
     "time": (["triage", "dump.log", "--from", "tomorrow"], "“tomorrow” is not a time"),
     "bounds": (["run", "queueing", "dump.log", "--high-wait-ms", "-5"], "high_wait_ms"),
     "type": (["run", "queueing", "dump.log", "--high-wait-ms", "soon"], "is not a whole number"),
@@ -137,4 +145,7 @@ def test_redact_copies_a_log(here, run):
     (here / "dump.log").write_text(LINE.format(n=1).replace("/a", "/a?token=abcdef123456"))
     status, _, err = run("redact", "dump.log", "-o", "clean.log")
     assert status == 0 and err
-    assert "abcdef123456" not in (here / "clean.log").read_text() and "192.0.2.1" not in (here / "clean.log").read_text().split("fwd=")[0]
+    assert (
+        "abcdef123456" not in (here / "clean.log").read_text()
+        and "192.0.2.1" not in (here / "clean.log").read_text().split("fwd=")[0]
+    )

@@ -25,7 +25,9 @@ DESIGN = {
     "transactions": "name calls avg_ms min_ms max_ms stddev_ms total_ms throughput_rpm apdex apdex_t share",
     "transaction_samples": "time name duration_ms database_ms queue_ms external_ms error",
     "response_breakdown": "time component value_ms",
-    **dict.fromkeys(("processes", "certificates", "dns_records", "database_facts", "backups", "table_statistics"), ""),
+    **dict.fromkeys(
+        ("processes", "certificates", "dns_records", "database_facts", "backups", "table_statistics"), ""
+    ),
 }
 
 
@@ -55,7 +57,9 @@ def test_a_database_of_a_newer_version_is_refused(tmp_path):
     with duckdb.connect(str(path)) as connection:
         connection.execute("UPDATE workbook SET schema_version = schema_version + 1")
     before = path.read_bytes()
-    with pytest.raises(WorkbookError, match=rf"newer.duckdb: a newer workbook made.*schema {SCHEMA_VERSION + 1}.*Install"):
+    with pytest.raises(
+        WorkbookError, match=rf"newer.duckdb: a newer workbook made.*schema {SCHEMA_VERSION + 1}.*Install"
+    ):
         Workbook.open(path)
     assert path.read_bytes() == before
 
@@ -64,7 +68,7 @@ def test_a_database_of_a_newer_version_is_refused(tmp_path):
 def test_a_file_that_is_no_database_is_refused_and_left_alone(tmp_path, content):
     path = tmp_path / "notes.duckdb"
     path.write_bytes(content)
-    with pytest.raises(WorkbookError, match="notes.duckdb: this is not a workbook's database"):
+    with pytest.raises(WorkbookError, match=r"notes\.duckdb: this is not a workbook's database"):
         Workbook.open(path)
     assert path.read_bytes() == content
 
@@ -99,7 +103,10 @@ def test_a_database_in_use_says_by_whom(tmp_path):
 
 def test_reading_only_refuses_to_load(tmp_path):
     Workbook.open(tmp_path / "x.duckdb").close()
-    with Workbook.open(tmp_path / "x.duckdb", read_only=True) as wb, pytest.raises(WorkbookError, match="reading only"):
+    with (
+        Workbook.open(tmp_path / "x.duckdb", read_only=True) as wb,
+        pytest.raises(WorkbookError, match="reading only"),
+    ):
         wb.load(tmp_path)
 
 
@@ -120,7 +127,12 @@ def test_parameters_become_literals_that_give_the_same():
 
 
 def test_values_give_a_frame_again(wb):
-    frame = wb.sql("SELECT * FROM (VALUES (1, 'a''b', NULL, TIMESTAMP '2024-01-02'), (2, NULL, 1.5, NULL)) AS t (a, b, c, d)")
+    frame = wb.sql(
+        "SELECT * FROM (VALUES (1, 'a''b', NULL, TIMESTAMP '2024-01-02'), (2, NULL, 1.5, NULL)) AS t (a, b, c, d)"
+    )
     again = wb.sql(as_values(frame))
-    assert again.astype(object).where(again.notna(), None).values.tolist() == frame.astype(object).where(frame.notna(), None).values.tolist()
+    assert (
+        again.astype(object).where(again.notna(), None).values.tolist()
+        == frame.astype(object).where(frame.notna(), None).values.tolist()
+    )
     assert list(wb.sql(as_values(frame.head(0))).columns) == ["a", "b", "c", "d"]

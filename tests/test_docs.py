@@ -60,7 +60,9 @@ def test_the_project_speaks_only_of_itself():
         path
         for folder in ("workbook", "notebooks", "tests", "benchmarks", ".ci")
         for path in sorted((ROOT / folder).rglob("*"))
-        if path.suffix in {".py", ".sql", ".ipynb", ".html", ".md", ""} and path.is_file() and "__pycache__" not in path.parts
+        if path.suffix in {".py", ".sql", ".ipynb", ".html", ".md", ""}
+        and path.is_file()
+        and "__pycache__" not in path.parts
     ]
     for path in [*tracked, ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md"]:
         text = path.read_text(encoding="utf-8", errors="replace")

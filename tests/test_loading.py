@@ -22,7 +22,8 @@ ROUTER = (
 def router_lines(*seconds: float) -> str:
     """Router lines of 2024-03-04 12:00, at those seconds, each with a path of its own."""
     return "".join(
-        ROUTER.format(time=f"2024-03-04T12:{int(at) // 60:02d}:{at % 60:09.6f}", name=f"r{at:g}") + "\n" for at in seconds
+        ROUTER.format(time=f"2024-03-04T12:{int(at) // 60:02d}:{at % 60:09.6f}", name=f"r{at:g}") + "\n"
+        for at in seconds
     )
 
 
@@ -94,7 +95,11 @@ def test_a_dump_and_an_archive_give_each_line_once_whatever_the_order(tmp_path, 
 
 
 def test_the_order_of_dumps_does_not_change_the_tables(tmp_path):
-    dumps = {"a.log": router_lines(1, 2, 3), "b.log": router_lines(2, 3, 4, 4), "c.log": router_lines(3, 4, 5)}
+    dumps = {
+        "a.log": router_lines(1, 2, 3),
+        "b.log": router_lines(2, 3, 4, 4),
+        "c.log": router_lines(3, 4, 5),
+    }
     for name, text in dumps.items():
         (tmp_path / name).write_text(text)
     contents = set()
@@ -125,7 +130,11 @@ def test_pieces_are_joined_and_what_is_no_log_is_kept(wb, load_text):
         + router_lines(3)
         + "$ heroku ps\nnot a line of any log\n"
     )
-    assert wb.sql("SELECT line, service_ms FROM requests ORDER BY line").values.tolist() == [[2, 20], [4, 20], [8, 20]]
+    assert wb.sql("SELECT line, service_ms FROM requests ORDER BY line").values.tolist() == [
+        [2, 20],
+        [4, 20],
+        [8, 20],
+    ]
     assert wb.sql("SELECT line FROM unread_lines ORDER BY line")["line"].tolist() == [1, 9, 10]
     row = wb.sources().iloc[0]
     assert (row["lines"], row["log_lines"], row["joined"], row["unread"], row["blank"]) == (10, 3, 3, 3, 1)
@@ -156,7 +165,9 @@ def test_encodings_and_line_ends_give_the_same_lines(tmp_path, encoding, end):
 
 
 def test_gz_zip_folder_and_pattern(tmp_path):
-    (tmp_path / "a.log.gz").write_bytes(gzip.compress(router_lines(1).encode()) + gzip.compress(router_lines(2).encode()))
+    (tmp_path / "a.log.gz").write_bytes(
+        gzip.compress(router_lines(1).encode()) + gzip.compress(router_lines(2).encode())
+    )
     with zipfile.ZipFile(tmp_path / "b.zip", "w") as archive:
         archive.writestr("inner/b.log", router_lines(3))
         archive.writestr("inner/c.log", router_lines(4))
@@ -166,7 +177,12 @@ def test_gz_zip_folder_and_pattern(tmp_path):
     with Workbook.open() as wb:
         report = wb.load(tmp_path)
         assert report.ok and [Path(name).name for name in report.skipped] == ["README.md"]
-        assert [path.rpartition("/")[2] for path in wb.sources()["path"]] == ["a.log.gz", "b.log", "c.log", "d.log"]
+        assert [path.rpartition("/")[2] for path in wb.sources()["path"]] == [
+            "a.log.gz",
+            "b.log",
+            "c.log",
+            "d.log",
+        ]
         assert wb.sql("SELECT count(*) AS n FROM requests")["n"][0] == 5
         assert len(wb.load(str(tmp_path / "*.gz")).table) == 1
 
@@ -193,6 +209,17 @@ def test_a_year_that_is_not_written_comes_from_the_files_date(wb, tmp_path, seco
     assert wb.load(path).ok
     assert wb.sql("SELECT time::VARCHAR AS time FROM log_lines ORDER BY time")["time"].tolist() == times
     assert f"newest year {times[1][:4]}" in wb.sources()["zone"][0]
+
+
+def test_a_file_without_zones_can_be_loaded_anew_in_another(wb, tmp_path):
+    path = tmp_path / "papertrail.txt"
+    path.write_text("Mar 04 12:00:00 shop app/web.1: hello\n")
+    times = "SELECT time::VARCHAR AS time FROM log_lines"
+    assert wb.load(path, year=2024).ok
+    assert list(wb.load(path, year=2024).table["outcome"]) == ["known before"]
+    assert list(wb.load(path, zone="-04:00", year=2024).table["outcome"]) == ["loaded anew"]
+    assert wb.sql(times)["time"].tolist() == ["2024-03-04 16:00:00"] and len(wb.sources()) == 1
+    assert list(wb.load(path).table["outcome"]) == ["known before"]
 
 
 BAD = {
@@ -248,7 +275,9 @@ def test_a_load_that_stops_half_way_leaves_the_database_as_it_was(load_text, wb,
 
 
 def test_reread_gives_the_same_tables(wb, load_text):
-    load_text(router_lines(1, 2) + "2024-03-04T12:00:05+00:00 heroku[web.1]: State changed from starting to up\n")
+    load_text(
+        router_lines(1, 2) + "2024-03-04T12:00:05+00:00 heroku[web.1]: State changed from starting to up\n"
+    )
     before = content(wb) + wb.sql("FROM dyno_states").to_csv()
     wb.reread()
     assert content(wb) + wb.sql("FROM dyno_states").to_csv() == before

@@ -1,6 +1,7 @@
 """The notebooks: thin, stripped, and each runs over the sample data from a clean kernel."""
 
 import ast
+import itertools
 import json
 import shutil
 from pathlib import Path
@@ -37,14 +38,18 @@ def test_a_notebook_is_thin(path):
     assert tagged == code_cells(path)[:1]
     for node in ast.parse("".join(tagged[0]["source"])).body:
         assert isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant)
-    for before, cell in zip(cells, cells[1:], strict=False):
+    for before, cell in itertools.pairwise(cells):
         if cell["cell_type"] == "code":
             assert before["cell_type"] == "markdown", "a code cell follows prose that says what to look for"
     for cell in code_cells(path):
         source = "".join(cell["source"])
         assert len(source.splitlines()) <= 8
-        assert not any(isinstance(node, ast.FunctionDef | ast.ClassDef) for node in ast.walk(ast.parse(source)))
-        assert not any(word in source for word in ("SELECT ", "import altair", "import duckdb", "import ipywidgets"))
+        assert not any(
+            isinstance(node, ast.FunctionDef | ast.ClassDef) for node in ast.walk(ast.parse(source))
+        )
+        assert not any(
+            word in source for word in ("SELECT ", "import altair", "import duckdb", "import ipywidgets")
+        )
 
 
 @each
@@ -52,6 +57,8 @@ def test_a_notebook_runs_over_the_sample_data(path, tmp_path):
     for name in ("notebooks", "sample_data"):
         shutil.copytree(ROOT / name, tmp_path / name)
     notebook = nbformat.read(tmp_path / "notebooks" / path.name, as_version=4)
-    NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(tmp_path / "notebooks")}}).execute()
+    NotebookClient(
+        notebook, timeout=300, resources={"metadata": {"path": str(tmp_path / "notebooks")}}
+    ).execute()
     shown = json.dumps([cell.get("outputs", []) for cell in notebook.cells])
     assert "wb-finding" in shown and "<svg" in shown

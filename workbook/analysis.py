@@ -95,7 +95,9 @@ class Result:
         """The line of Python that gives this result again, for ``wb`` an open Workbook."""
         window = "" if self.window == Window() else f", {self.window!r}"
         extra = "".join(f", {name}={value!r}" for name, value in self.parameters.items())
-        call = "wb.triage()" if self.name == "triage" and not window else f"wb.run({self.name!r}{window}{extra})"
+        call = (
+            "wb.triage()" if self.name == "triage" and not window else f"wb.run({self.name!r}{window}{extra})"
+        )
         return call
 
     def __str__(self) -> str:
@@ -195,7 +197,9 @@ def _read(module: ModuleType) -> Analysis:
     name = module.__name__.rpartition(".")[2]
     missing = [part for part in ("NEEDS", "rows", "findings", "chart") if not hasattr(module, part)]
     if missing or not module.__doc__:
-        raise WorkbookError(f"{module.__file__} is not an analysis: it lacks {', '.join(missing) or 'a docstring'}.")
+        raise WorkbookError(
+            f"{module.__file__} is not an analysis: it lacks {', '.join(missing) or 'a docstring'}."
+        )
     question = module.__doc__.strip().splitlines()[0].split("     ")[0].strip()
     needs = tuple((need,) if isinstance(need, str) else tuple(need) for need in module.NEEDS)
     return Analysis(name, question, needs, tuple(_options(module.rows)), module)

@@ -20,13 +20,16 @@ _FORMATS = ("text", "json", "csv", "markdown")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; return 0 when done, 1 for critical findings with --fail-on critical, 2 for what can be mended."""
+    """Run one command; return 0 when done, 1 for critical findings with --fail-on critical, 2 if mendable."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     parser = _parser()
     options, extra = parser.parse_known_args(given)
     try:
         if extra and options.command != "run":
-            raise UsageError(f"{options.command} does not know {extra[0]}.", next_step=f"See workbook {options.command} --help.")
+            raise UsageError(
+                f"{options.command} does not know {extra[0]}.",
+                next_step=f"See workbook {options.command} --help.",
+            )
         return int(_COMMANDS[options.command](options, extra))
     except WorkbookError as error:
         if options.debug:
@@ -34,7 +37,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"workbook: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("workbook: interrupted; whole sources are kept. Run the same command again to go on.", file=sys.stderr)
+        print(
+            "workbook: interrupted; whole sources are kept. Run the same command again to go on.",
+            file=sys.stderr,
+        )
         return 2
     except BrokenPipeError:
         # the reader (head) has seen enough: let the interpreter close without a word
@@ -53,29 +59,49 @@ def _parser() -> argparse.ArgumentParser:
     def command(name: str, text: str, *, paths: str = "", table: bool = False, window: bool = False) -> Any:
         sub = commands.add_parser(name, help=text, description=text)
         sub.add_argument("--debug", action="store_true", help="show a traceback when something fails")
-        sub.add_argument("--db", metavar="FILE", help=f"the database (default {_DATABASE} here; in memory with PATHs)")
+        sub.add_argument(
+            "--db", metavar="FILE", help=f"the database (default {_DATABASE} here; in memory with PATHs)"
+        )
         if paths:
-            sub.add_argument("paths", nargs=paths, metavar="PATH", help="file, folder, pattern, gz, zip, or - for input")
-            sub.add_argument("--zone", default="UTC", help="zone of times written without one (default UTC)")
-            sub.add_argument("--year", type=int, help="year of times written without one (default: the file's date)")
+            sub.add_argument(
+                "paths", nargs=paths, metavar="PATH", help="file, folder, pattern, gz, zip, or - for input"
+            )
+            sub.add_argument("--zone", help="zone of times written without one (default UTC)")
+            sub.add_argument(
+                "--year", type=int, help="year of times written without one (default: the file's date)"
+            )
         if table:
-            sub.add_argument("--format", choices=_FORMATS, default="text", help="how a table is written (default text)")
+            sub.add_argument(
+                "--format", choices=_FORMATS, default="text", help="how a table is written (default text)"
+            )
         if window:
             sub.add_argument("--from", dest="start", metavar="T", help="start of the window, UTC")
             sub.add_argument("--to", dest="end", metavar="T", help="end of the window (not included), UTC")
-            sub.add_argument("--fail-on", choices=("critical",), help="exit with 1 when there is such a finding")
+            sub.add_argument(
+                "--fail-on", choices=("critical",), help="exit with 1 when there is such a finding"
+            )
         return sub
 
     command("load", "Load exports into the database.", paths="+", table=True)
-    command("triage", "What is wrong: every analysis, worst finding first.", paths="*", table=True, window=True)
+    command(
+        "triage", "What is wrong: every analysis, worst finding first.", paths="*", table=True, window=True
+    )
     run = command("run", "Run one analysis.", table=True, window=True)
-    run.add_argument("analysis", metavar="ANALYSIS", help="its name; `workbook analyses` lists them with their parameters")
-    run.add_argument("paths", nargs="*", metavar="PATH", help="file, folder, pattern, gz, zip, or - for input")
-    run.add_argument("--zone", default="UTC", help="zone of times written without one (default UTC)")
+    run.add_argument(
+        "analysis", metavar="ANALYSIS", help="its name; `workbook analyses` lists them with their parameters"
+    )
+    run.add_argument(
+        "paths", nargs="*", metavar="PATH", help="file, folder, pattern, gz, zip, or - for input"
+    )
+    run.add_argument("--zone", help="zone of times written without one (default UTC)")
     run.add_argument("--year", type=int, help="year of times written without one (default: the file's date)")
-    run.add_argument("--show", choices=("findings", "table", "sql"), help="what text shows (default: findings and table)")
+    run.add_argument(
+        "--show", choices=("findings", "table", "sql"), help="what text shows (default: findings and table)"
+    )
     report = command("report", "Write everything that was found to one HTML file.", paths="*", window=True)
-    report.add_argument("-o", "--output", default="report.html", metavar="FILE", help="the file (default report.html)")
+    report.add_argument(
+        "-o", "--output", default="report.html", metavar="FILE", help="the file (default report.html)"
+    )
     report.add_argument("--title", default="Performance investigation", help="title of the report")
     report.add_argument("--notes", default="", help="text that stands below the title")
     report.add_argument("--whole", action="store_true", help="do not replace addresses, e-mails and tokens")
@@ -231,7 +257,11 @@ def _do_report(options: argparse.Namespace, _: list[str]) -> int:
         loaded = _load(workbook, options)
         results = workbook.investigate(window)
         path = workbook.report(
-            options.output, title=options.title, notes=options.notes, redact=not options.whole, results=results
+            options.output,
+            title=options.title,
+            notes=options.notes,
+            redact=not options.whole,
+            results=results,
         )
     print(render.findings_text(results[0].findings))
     print(f"\nThe report: {path}")
@@ -272,7 +302,10 @@ def _do_redact(options: argparse.Namespace, _: list[str]) -> int:
     for kind, count in sorted(counts.items()):
         print(f"{count:>8,}  {kind}", file=sys.stderr)
     for left in counts.remaining:
-        print(f"workbook: line {left.line} may still hold a {left.kind}: look at it before you share", file=sys.stderr)
+        print(
+            f"workbook: line {left.line} may still hold a {left.kind}: look at it before you share",
+            file=sys.stderr,
+        )
     print(options.output)
     return 0
 

@@ -20,7 +20,10 @@ Fault = duckdb.Error
 """What the engine raises when it cannot go on: a full disk, a statement that is wrong."""
 _PARAMETER = re.compile(r"\$([A-Za-z_]\w*)")
 # Nothing is ever fetched: an extension that is not part of the engine is an error, not a download.
-_OFFLINE = {"autoinstall_known_extensions": False, "autoload_known_extensions": False}
+_OFFLINE: dict[str, str | bool | int | float | list[str]] = {
+    "autoinstall_known_extensions": False,
+    "autoload_known_extensions": False,
+}
 
 
 def schema() -> str:
@@ -50,7 +53,9 @@ class Database:
         if self.path is None:
             return duckdb.connect(":memory:", config=_OFFLINE)
         if self.read_only and not Path(self.path).exists():
-            raise DatabaseError("there is no such database.", path=self.path, next_step="Load some files into it first.")
+            raise DatabaseError(
+                "there is no such database.", path=self.path, next_step="Load some files into it first."
+            )
         try:
             return duckdb.connect(self.path, read_only=self.read_only, config=_OFFLINE)
         except duckdb.Error as error:
@@ -119,7 +124,9 @@ class Database:
         names = set(_PARAMETER.findall(sql))
         for name in parameters:
             if name not in names:
-                raise UsageError(f"the statement has no ${name}.", next_step=f"Write ${name} where its value belongs.")
+                raise UsageError(
+                    f"the statement has no ${name}.", next_step=f"Write ${name} where its value belongs."
+                )
         try:
             return self.frame(sql, **parameters)
         except duckdb.Error as error:
@@ -191,7 +198,9 @@ def as_values(frame: pd.DataFrame) -> str:
     if frame.empty:
         nothing = ", ".join(f'NULL AS "{name}"' for name in frame.columns)
         return f"SELECT {nothing} WHERE false"
-    rows = ",\n    ".join(f"({', '.join(literal(plain(cell)) for cell in row)})" for row in frame.itertuples(index=False))
+    rows = ",\n    ".join(
+        f"({', '.join(literal(plain(cell)) for cell in row)})" for row in frame.itertuples(index=False)
+    )
     return f"SELECT *\nFROM (VALUES\n    {rows}\n) AS judged ({columns})"
 
 

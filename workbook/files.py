@@ -16,7 +16,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from workbook.errors import LoadError
 
@@ -77,7 +77,9 @@ def expand(paths: list[str | Path]) -> tuple[list[File], list[str], list[LoadErr
     for given in map(str, paths):
         try:
             for path, chosen in _named(given):
-                if not chosen and (path.suffix.lower() in _NO_EXPORT or path.name in ("planted.json", "LICENSE")):
+                if not chosen and (
+                    path.suffix.lower() in _NO_EXPORT or path.name in ("planted.json", "LICENSE")
+                ):
                     skipped.append(str(path))
                 else:
                     files.extend(_entries(path))
@@ -97,15 +99,19 @@ def _named(given: str) -> list[tuple[Path, bool]]:
     if path.is_dir():
         found = sorted(_walk(path))
         if not found:
-            raise LoadError("the folder holds no file.", path=given, next_step="Point at the folder with the exports.")
+            raise LoadError(
+                "the folder holds no file.", path=given, next_step="Point at the folder with the exports."
+            )
         return [(file, False) for file in found]
     if path.exists():
         return [(path, True)]
-    if any(sign in given for sign in "*?[") and (found := sorted(map(Path, glob.glob(given, recursive=True)))):
+    if any(sign in given for sign in "*?[") and (
+        found := sorted(map(Path, glob.glob(given, recursive=True)))  # noqa: PTH207
+    ):
         return [(file, True) for file in found if file.is_file()]
     near = ""
     if path.parent.is_dir():
-        close = difflib.get_close_matches(path.name, os.listdir(path.parent), 1)
+        close = difflib.get_close_matches(path.name, [file.name for file in path.parent.iterdir()], 1)
         near = f" Did you mean {path.parent / close[0]}?" if close else ""
     raise LoadError("there is no such file or folder.", path=given, next_step="Check the name." + near)
 
@@ -140,19 +146,23 @@ def _entries(path: Path) -> Iterator[File]:
 
 
 def _zipped(path: Path, name: str) -> BinaryIO:
-    return io.BufferedReader(zipfile.ZipFile(path).open(name))  # type: ignore[arg-type]
+    return cast(BinaryIO, zipfile.ZipFile(path).open(name))
 
 
 def _unreadable(path: str, error: Exception) -> LoadError:
     if isinstance(error, PermissionError):
-        return LoadError("you may not read this file.", path=path, next_step="Change its permissions, or copy it.")
+        return LoadError(
+            "you may not read this file.", path=path, next_step="Change its permissions, or copy it."
+        )
     if isinstance(error, (EOFError, gzip.BadGzipFile, zlib.error, zipfile.BadZipFile)):
         return LoadError(
             f"the archive is cut off or damaged ({error}).",
             path=path,
             next_step="Download it again; `gzip -dc FILE > part.log` saves the part that can be read.",
         )
-    return LoadError(f"the file cannot be read ({error}).", path=path, next_step="Check the file and its folder.")
+    return LoadError(
+        f"the file cannot be read ({error}).", path=path, next_step="Check the file and its folder."
+    )
 
 
 def clean(file: File, folder: Path, *, start: int = 0) -> tuple[Clean, str | None]:
@@ -174,7 +184,8 @@ class _Hashed(io.RawIOBase):
 
     def __init__(self, raw: BinaryIO, start: int):
         self.raw, self.start = raw, start
-        self.digest, self.count, self.prefix = hashlib.sha256(), 0, None
+        self.digest, self.count = hashlib.sha256(), 0
+        self.prefix: str | None = None
 
     def readable(self) -> bool:
         return True

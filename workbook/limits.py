@@ -28,9 +28,7 @@ LIMITS: dict[str, Limit] = {}
 _Number = TypeVar("_Number", int, float)
 
 
-def _limit(
-    name: str, value: _Number, unit: str, source: str, since: str = "", until: str = ""
-) -> _Number:
+def _limit(name: str, value: _Number, unit: str, source: str, since: str = "", until: str = "") -> _Number:
     LIMITS[name] = Limit(value, unit, source, since, until)
     return value
 
@@ -39,10 +37,14 @@ def _limit(
 H12_MS = _limit("H12_MS", 30_000, "ms", "book ch. 4; Dev Center, HTTP routing: timeouts")
 ROLLING_MS = _limit("ROLLING_MS", 55_000, "ms", "Dev Center, HTTP routing: timeouts after the first byte")
 NEAR_H12_MS = _limit("NEAR_H12_MS", 25_000, "ms", "ours: within 5 s of the 30 s limit of book ch. 4")
-DANGER_MS = _limit("DANGER_MS", 20_000, "ms", "ours: two thirds of the 30 s limit; book ch. 4 reads Max first")
+DANGER_MS = _limit(
+    "DANGER_MS", 20_000, "ms", "ours: two thirds of the 30 s limit; book ch. 4 reads Max first"
+)
 TARGET_MS = _limit("TARGET_MS", 500, "ms", "book ch. 4: a well-tuned application answers within 500 ms")
 BACKGROUND_MS = _limit("BACKGROUND_MS", 5_000, "ms", "book ch. 4: longer work belongs in a background dyno")
-HIGH_WAIT_MS = _limit("HIGH_WAIT_MS", 5_000, "ms", "book ch. 4: an age of 5 s or more is too long in the queue")
+HIGH_WAIT_MS = _limit(
+    "HIGH_WAIT_MS", 5_000, "ms", "book ch. 4: an age of 5 s or more is too long in the queue"
+)
 SLOW_MS = _limit("SLOW_MS", 5_000, "ms", "book ch. 4: more than five seconds")
 BLOCKED_WAIT_MS = _limit("BLOCKED_WAIT_MS", 15_000, "ms", "ours: half of the 30 s limit was spent waiting")
 CONNECT_LIMIT_MS = _limit("CONNECT_LIMIT_MS", 5_000, "ms", "Dev Center, error codes: H19")
@@ -50,12 +52,20 @@ RACK_TIMEOUT_MS = _limit("RACK_TIMEOUT_MS", 15_000, "ms", "book ch. 4: rack-time
 APDEX_T_S = _limit("APDEX_T_S", 0.5, "s", "book ch. 6: T = 0.5 s")
 APDEX_GOOD = _limit("APDEX_GOOD", 0.9, "score", "book ch. 6: 0.9 or higher is good")
 APDEX_POOR = _limit("APDEX_POOR", 0.7, "score", "Apdex rating: below 0.70 is poor")
-APDEX_MIN_COUNT = _limit("APDEX_MIN_COUNT", 100, "requests", "Apdex specification: a group smaller than 100 is marked")
-PRODUCT_PASS = _limit("PRODUCT_PASS", 0.005, "share", "ours: New Relic prints three digits, so Count x Avg = Total to 0.5 %")
-PRODUCT_WARN = _limit("PRODUCT_WARN", 0.01, "share", "ours: beyond 1 % the numbers of a row do not belong together")
+APDEX_MIN_COUNT = _limit(
+    "APDEX_MIN_COUNT", 100, "requests", "Apdex specification: a group smaller than 100 is marked"
+)
+PRODUCT_PASS = _limit(
+    "PRODUCT_PASS", 0.005, "share", "ours: New Relic prints three digits, so Count x Avg = Total to 0.5 %"
+)
+PRODUCT_WARN = _limit(
+    "PRODUCT_WARN", 0.01, "share", "ours: beyond 1 % the numbers of a row do not belong together"
+)
 USUAL_SHARE = _limit("USUAL_SHARE", 0.5, "share", "ours: most visits, with 95 % certainty")
 OFTEN_SHARE = _limit("OFTEN_SHARE", 0.05, "share", "ours: at least one visit in twenty, with 95 % certainty")
-WELL_TUNED_SHARE = _limit("WELL_TUNED_SHARE", 0.95, "share", "ours: 19 of 20 within 500 ms counts as well tuned")
+WELL_TUNED_SHARE = _limit(
+    "WELL_TUNED_SHARE", 0.95, "share", "ours: 19 of 20 within 500 ms counts as well tuned"
+)
 
 # Smallest numbers of values behind a quantile (a 95 % bound that the quantile is below the largest value)
 MIN_FOR_P50 = _limit("MIN_FOR_P50", 5, "requests", "1 - 0.50^n >= 0.95")
@@ -67,41 +77,69 @@ LOGPLEX_LINES = _limit("LOGPLEX_LINES", 1_500, "lines", "book ch. 1; Dev Center,
 HEROKU_LOGS_LINES = _limit("HEROKU_LOGS_LINES", 100, "lines", "Dev Center, logging: heroku logs without -n")
 FILTER_LINES = _limit("FILTER_LINES", 20, "lines", "ours: fewer lines of one kind do not show a filter")
 GAP_S = _limit("GAP_S", 600, "s", "ours: a shorter silence is not called a gap")
-GAP_SPACINGS = _limit("GAP_SPACINGS", 20, "usual distances", "ours: nor is one of fewer usual distances of two lines")
-GAP_BUSY_LINES = _limit("GAP_BUSY_LINES", 100, "lines in 10 min", "ours: silence after so many lines is a surprise")
+GAP_SPACINGS = _limit(
+    "GAP_SPACINGS", 20, "usual distances", "ours: nor is one of fewer usual distances of two lines"
+)
+GAP_BUSY_LINES = _limit(
+    "GAP_BUSY_LINES", 100, "lines in 10 min", "ours: silence after so many lines is a surprise"
+)
 LOGPLEX_CHUNK_BYTES = _limit("LOGPLEX_CHUNK_BYTES", 10_000, "bytes", "Dev Center, logging: message length")
 
 # Memory
 LEAK_HOURS = _limit("LEAK_HOURS", 12.0, "h", "book ch. 3: a leak can take twelve or more hours to show")
-LEAK_PERCENT_PER_DAY = _limit("LEAK_PERCENT_PER_DAY", 5.0, "% of quota per 24 h", "ours: smallest slope called a trend")
+LEAK_PERCENT_PER_DAY = _limit(
+    "LEAK_PERCENT_PER_DAY", 5.0, "% of quota per 24 h", "ours: smallest slope called a trend"
+)
 HIGH_LEVEL_PERCENT = _limit("HIGH_LEVEL_PERCENT", 90.0, "% of quota", "ours: too large from the start")
 RESTART_HOURS = _limit("RESTART_HOURS", 24.0, "h", "Dev Center, dynos: automatic restarts once a day")
 RESTART_JITTER_HOURS = _limit("RESTART_JITTER_HOURS", 3.6, "h", "Dev Center, dynos: plus 0 to 216 minutes")
 R14_GAP_S = _limit("R14_GAP_S", 90, "s", "R14 repeats every 20 to 40 s; three missing reports end an episode")
-QUOTA_SNAP = _limit("QUOTA_SNAP", 0.01, "share", "ours: mem divided by percent is within 1 % of a plan's quota")
+QUOTA_SNAP = _limit(
+    "QUOTA_SNAP", 0.01, "share", "ours: mem divided by percent is within 1 % of a plan's quota"
+)
 
 # Errors
 BURST_GAP_S = _limit("BURST_GAP_S", 60, "s", "ours: two router timeouts of 30 s")
 BURST_COUNT = _limit("BURST_COUNT", 5, "errors", "ours: fewer are not called a burst")
-ERROR_SHARE = _limit("ERROR_SHARE", 0.01, "share", "ours: one request in a hundred fails: users are broken off")
-ERROR_PER_10K = _limit("ERROR_PER_10K", 1.0, "errors per 10,000 requests", "ours: fewer are called occasional")
-CLIENT_SHARE = _limit("CLIENT_SHARE", 0.05, "share", "ours: one visitor in twenty met the application's own error")
-LOST_SHARE = _limit("LOST_SHARE", 0.01, "share", "ours: one line in a hundred lost, unread or out of order weakens")
-RELEASE_MINUTES = _limit("RELEASE_MINUTES", 30, "min", "ours: compared before and after a release; book ch. 6")
+ERROR_SHARE = _limit(
+    "ERROR_SHARE", 0.01, "share", "ours: one request in a hundred fails: users are broken off"
+)
+ERROR_PER_10K = _limit(
+    "ERROR_PER_10K", 1.0, "errors per 10,000 requests", "ours: fewer are called occasional"
+)
+CLIENT_SHARE = _limit(
+    "CLIENT_SHARE", 0.05, "share", "ours: one visitor in twenty met the application's own error"
+)
+LOST_SHARE = _limit(
+    "LOST_SHARE", 0.01, "share", "ours: one line in a hundred lost, unread or out of order weakens"
+)
+RELEASE_MINUTES = _limit(
+    "RELEASE_MINUTES", 30, "min", "ours: compared before and after a release; book ch. 6"
+)
 COMPARED_REQUESTS = _limit("COMPARED_REQUESTS", 20, "requests", "ours: fewer on a side are not compared")
-COMPARED_TIMES = _limit("COMPARED_TIMES", 100, "requests", "the 95 % ranks of a median lie within its middle fifth")
-CHANGE_RATIO = _limit("CHANGE_RATIO", 1.5, "ratio", "ours: a smaller change of an error rate is called the same")
+COMPARED_TIMES = _limit(
+    "COMPARED_TIMES", 100, "requests", "the 95 % ranks of a median lie within its middle fifth"
+)
+CHANGE_RATIO = _limit(
+    "CHANGE_RATIO", 1.5, "ratio", "ours: a smaller change of an error rate is called the same"
+)
 CHANGE_TIMES = _limit("CHANGE_TIMES", 1.2, "ratio", "ours: a smaller change of a median is called the same")
-CHANGE_MS = _limit("CHANGE_MS", 50, "ms", "ours: both ratio and size must count (book ch. 6: 100 to 400 ms is still fast)")
+CHANGE_MS = _limit(
+    "CHANGE_MS", 50, "ms", "ours: both ratio and size must count (book ch. 6: 100 to 400 ms is still fast)"
+)
 Z_999 = _limit("Z_999", 3.290527, "standard deviations", "two-sided 99.9 % of the normal distribution")
 Z_95 = _limit("Z_95", 1.959964, "standard deviations", "two-sided 95 % of the normal distribution")
 
 # Two clocks
 ALIGN_CELLS = _limit("ALIGN_CELLS", 24, "cells", "ours: measured on seeded series of 3 days")
 ALIGN_R = _limit("ALIGN_R", 0.8, "correlation", "ours: measured .999 at the true offset, .88 beside it")
-ALIGN_MARGIN = _limit("ALIGN_MARGIN", 0.05, "correlation", "ours: the next best offset must fit so much worse")
+ALIGN_MARGIN = _limit(
+    "ALIGN_MARGIN", 0.05, "correlation", "ours: the next best offset must fit so much worse"
+)
 ALIGN_HOURS = _limit("ALIGN_HOURS", 6, "h", "ours: a shorter overlap has no shape")
-ALIGN_VARIATION = _limit("ALIGN_VARIATION", 0.1, "coefficient of variation", "ours: flat traffic fits anywhere")
+ALIGN_VARIATION = _limit(
+    "ALIGN_VARIATION", 0.1, "coefficient of variation", "ours: flat traffic fits anywhere"
+)
 
 # Builds
 BUILD_MINUTES = _limit("BUILD_MINUTES", 15, "min", "book ch. 7; Dev Center, slug compiler: limits")

@@ -78,19 +78,23 @@ def load(
     database: Database,
     paths: list[str | Path],
     *,
-    zone: str = "UTC",
+    zone: str | None = None,
     year: int | None = None,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> LoadReport:
     """Load files, folders, patterns, gz and zip; return what became of each.
 
     ``zone`` (a name such as America/New_York, or an offset such as -04:00) and ``year`` are for times that are written
-    without them. A file that cannot be loaded leaves the database as it was, and the others still load.
+    without them; without a zone they are UTC, and a file that was loaded in another zone than the one given is loaded
+    anew. A file that cannot be loaded leaves the database as it was, and the others still load.
     """
     if database.read_only:
-        raise UsageError("this workbook is open for reading only.", next_step="Open it without read_only=True to load.")
+        raise UsageError(
+            "this workbook is open for reading only.", next_step="Open it without read_only=True to load."
+        )
     _check_zone(database, zone)
-    found, skipped, errors = files.expand(paths)
+    found, skipped, bad_paths = files.expand(paths)
+    errors: list[WorkbookError] = [*bad_paths]
     rows = []
     for number, file in enumerate(found, 1):
         if progress:
@@ -102,10 +106,21 @@ def load(
             errors.append(error)
         except Fault as error:
             errors.append(_explained(file.path, error))
-    columns = ["path", "kind", "lines", "log_lines", "joined", "duplicates", "unread", "blank", "first_time", "last_time"]
+    columns = [
+        "path",
+        "kind",
+        "lines",
+        "log_lines",
+        "joined",
+        "duplicates",
+        "unread",
+        "blank",
+        "first_time",
+        "last_time",
+    ]
     table = pd.DataFrame(rows, columns=["source_id", "outcome"])
     known = database.frame(f"SELECT source_id, {', '.join(columns)}, notes FROM sources ORDER BY source_id")
-    return LoadReport(table.merge(known, on="source_id", how="left"), list(errors), skipped)
+    return LoadReport(table.merge(known, on="source_id", how="left"), errors, skipped)
 
 
 def _explained(path: str, error: Exception) -> LoadError:
@@ -121,7 +136,9 @@ def reread(database: Database) -> None:
     """Fill every typed table that is made from log lines again, from ``log_lines`` alone."""
     with database.transaction():
         for table in line_tables():
-            database.execute(f"DELETE FROM {table} WHERE source_id IN (SELECT DISTINCT source_id FROM log_lines)")
+            database.execute(
+                f"DELETE FROM {table} WHERE source_id IN (SELECT DISTINCT source_id FROM log_lines)"
+            )
         database.execute(
             "DELETE FROM unread_lines WHERE starts_with(reason, 'field ')"
             f" AND reason NOT IN ({', '.join(_FIELDS_OF_LOADERS)})"
@@ -153,8 +170,8 @@ def _modules(package: ModuleType) -> dict[str, ModuleType]:
     return {name: importlib.import_module(f"{package.__name__}.{name}") for name in names}
 
 
-def _check_zone(database: Database, zone: str) -> None:
-    if re.fullmatch(r"[+-]\d\d:\d\d|Z|UTC", zone):
+def _check_zone(database: Database, zone: str | None) -> None:
+    if zone is None or re.fullmatch(r"[+-]\d\d:\d\d|Z|UTC", zone):
         return
     if not database.fetch("SELECT 1 FROM pg_timezone_names() WHERE name = $zone", zone=zone):
         raise UsageError(
@@ -166,9 +183,12 @@ def _check_zone(database: Database, zone: str) -> None:
 class _Source:
     """One file on its way into the database."""
 
-    def __init__(self, database: Database, file: files.File, folder: Path, zone: str, year: int | None):
+    def __init__(
+        self, database: Database, file: files.File, folder: Path, zone: str | None, year: int | None
+    ):
         self.database, self.file, self.folder = database, file, folder
-        self.zone, self.year, self.zone_note = zone, year, None
+        self.zone, self.chosen_zone, self.year = zone or "UTC", zone, year
+        self.zone_note: str | None = None
         self.counts = dict.fromkeys(("log_lines", "joined", "duplicates", "unread", "blank"), 0)
 
     def load(self) -> tuple[int, str]:
@@ -179,10 +199,12 @@ class _Source:
         )
         before = older[0] if older else (0, 0, "")
         self.clean, start = files.clean(self.file, self.folder, start=before[1])
-        same = self.database.fetch("SELECT source_id FROM sources WHERE sha256 = $sha", sha=self.clean.sha256)
-        if same:
+        same = self.database.fetch(
+            "SELECT source_id, zone FROM sources WHERE sha256 = $sha", sha=self.clean.sha256
+        )
+        if same and not self._in_other_zone(same[0][1]):
             return same[0][0], "known before"
-        grown = bool(older) and start == before[2]
+        replaced = same[0][0] if same else before[0] if older and start == before[2] else None
         self.loader = self._recognised()
         self.name = self.loader.__name__.rpartition(".")[2]
         is_log = hasattr(self.loader, "RECORDS")
@@ -190,15 +212,20 @@ class _Source:
             # outside of the transaction: rowid counts physical lines only in rows that are committed
             self._stage_log()
         with self.database.transaction():
-            if grown:
-                _forget(self.database, before[0])
-            self.source_id = before[0] if grown else self._next_id()
+            if replaced is not None:
+                _forget(self.database, replaced)
+            self.source_id = self._next_id() if replaced is None else replaced
             if is_log:
                 self._keep_log()
             else:
                 self._read_table()
             self._note_source()
-        return self.source_id, "grown" if grown else "loaded"
+        return self.source_id, "loaded" if replaced is None else "loaded anew" if same else "grown"
+
+    def _in_other_zone(self, read_as: str | None) -> bool:
+        """Whether the file is known, but its times were read in another zone than the one that is given now."""
+        given = self.chosen_zone
+        return read_as is not None and given is not None and read_as.split(" ")[0].rstrip(",") != given
 
     def _next_id(self) -> int:
         return int(self.database.fetch("SELECT coalesce(max(source_id), 0) + 1 FROM sources")[0][0])
@@ -315,7 +342,8 @@ class _Source:
     def _keep_log_lines(self) -> None:
         database = self.database
         database.execute(
-            f"CREATE OR REPLACE TEMP VIEW lines AS SELECT {self.source_id}::INTEGER AS source_id, {_LINE_COLUMNS} FROM fresh"
+            "CREATE OR REPLACE TEMP VIEW lines AS"
+            f" SELECT {self.source_id}::INTEGER AS source_id, {_LINE_COLUMNS} FROM fresh"
         )
         database.execute("INSERT INTO log_lines BY NAME SELECT * FROM lines")
         _fill_typed_tables(database)
@@ -327,7 +355,9 @@ class _Source:
         lines = (files.without_colour(text) if self.clean.coloured else text).split("\n")
         if text.endswith("\n"):
             lines.pop()
-        reading = self.loader.read(lines, loaders.Context(self.file.path, self.zone, self.year or self._saved().year))
+        reading = self.loader.read(
+            lines, loaders.Context(self.file.path, self.zone, self.year or self._saved().year)
+        )
         if reading.lines is not None:
             self.clean.lines = reading.lines
             self.clean.notes.append("lines are numbered by the events of the document")
@@ -362,7 +392,8 @@ class _Source:
                 self._keep_log_lines()
                 return
             database.execute(
-                f"INSERT INTO {table} BY NAME SELECT {self.source_id}::INTEGER AS source_id, * FROM incoming ORDER BY line"
+                f"INSERT INTO {table} BY NAME"
+                f" SELECT {self.source_id}::INTEGER AS source_id, * FROM incoming ORDER BY line"
             )
             self.counts["log_lines"] += database.fetch("SELECT count(DISTINCT line) FROM incoming")[0][0]
         finally:
@@ -375,7 +406,8 @@ class _Source:
 
     def _reject(self, sql: str) -> None:
         self.database.execute(
-            f"INSERT INTO unread_lines SELECT $id, line, reason, text FROM ({sql}) ORDER BY line", id=self.source_id
+            f"INSERT INTO unread_lines SELECT $id, line, reason, text FROM ({sql}) ORDER BY line",
+            id=self.source_id,
         )
         self._count("unread", f"SELECT count(*) FROM ({sql})")
 
@@ -383,22 +415,22 @@ class _Source:
         counts, clean = self.counts, self.clean
         if sum(counts.values()) != clean.lines:
             raise LoadError(
-                f"the lines do not add up: {clean.lines:,} lines, but {sum(counts.values()):,} accounted for ({counts}).",
+                f"the lines do not add up: {clean.lines:,} lines, {sum(counts.values()):,} accounted for ({counts}).",
                 path=self.file.path,
                 next_step="This is a defect of the reader; please report it with the file's first lines.",
             )
-        times = " UNION ALL ".join(
-            f"SELECT min(time), max(time) FROM {table} WHERE source_id = $id"
-            for table in ("log_lines", "transaction_samples", "response_breakdown")
-        )
         self.database.execute(
-            "INSERT INTO sources BY NAME SELECT $id::INTEGER AS source_id, $path AS path, $sha AS sha256, $kind AS kind,"
-            " $bytes AS bytes, $lines AS lines, $log_lines AS log_lines, $joined AS joined, $duplicates AS duplicates,"
-            " $unread AS unread, $blank AS blank, min(first_time) AS first_time, max(last_time) AS last_time,"
-            f" $zone AS zone, $notes AS notes FROM ({times}) AS spans (first_time, last_time)",
-            id=self.source_id, path=self.file.path, sha=clean.sha256, kind=self.name, bytes=clean.bytes,
-            lines=clean.lines, zone=self.zone_note, notes="; ".join(dict.fromkeys(clean.notes)) or None, **counts,
-        )  # fmt: skip
+            _SOURCE_ROW,
+            id=self.source_id,
+            path=self.file.path,
+            sha=clean.sha256,
+            kind=self.name,
+            bytes=clean.bytes,
+            lines=clean.lines,
+            zone=self.zone_note,
+            notes="; ".join(dict.fromkeys(clean.notes)) or None,
+            **counts,
+        )
 
 
 def _fill_typed_tables(database: Database) -> None:
@@ -432,4 +464,32 @@ SELECT source_id, line, 'field ' || field AS reason, coalesce(message, '') AS te
 FROM (SELECT source_id, line, unnest(unread) AS field FROM parsed WHERE len(unread) > 0)
 LEFT JOIN lines USING (source_id, line)
 ORDER BY source_id, line, reason
+"""
+
+_SOURCE_ROW = """
+INSERT INTO sources BY NAME
+WITH spans AS (
+    SELECT min(time) AS first_time, max(time) AS last_time FROM log_lines WHERE source_id = $id
+    UNION ALL
+    SELECT min(time), max(time) FROM transaction_samples WHERE source_id = $id
+    UNION ALL
+    SELECT min(time), max(time) FROM response_breakdown WHERE source_id = $id
+)
+SELECT
+    $id::INTEGER AS source_id,
+    $path AS path,
+    $sha AS sha256,
+    $kind AS kind,
+    $bytes AS bytes,
+    $lines AS lines,
+    $log_lines AS log_lines,
+    $joined AS joined,
+    $duplicates AS duplicates,
+    $unread AS unread,
+    $blank AS blank,
+    min(first_time) AS first_time,
+    max(last_time) AS last_time,
+    $zone AS zone,
+    $notes AS notes
+FROM spans
 """

@@ -40,7 +40,8 @@ def _take_out(database: Database, source_id: int, count: int, tables: Iterable[s
     """Take the matched lines out of the coarse source, and out of every table made from them."""
     for table in ("log_lines", *tables):
         database.execute(
-            f"DELETE FROM {table} WHERE source_id = $id AND line IN (SELECT known_line FROM matched)", id=source_id
+            f"DELETE FROM {table} WHERE source_id = $id AND line IN (SELECT known_line FROM matched)",
+            id=source_id,
         )
     database.execute(
         "DELETE FROM unread_lines WHERE source_id = $id AND starts_with(reason, 'field ')"

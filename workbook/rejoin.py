@@ -25,7 +25,9 @@ def join_pieces(database: Database, loader: ModuleType) -> None:
         f" SELECT rowid + 1 AS line, text FROM physical WHERE NOT ({loader.STARTS})"
     )
     if not database.fetch("SELECT EXISTS (FROM pieces)")[0][0]:
-        database.execute("CREATE OR REPLACE TEMP VIEW records AS SELECT rowid + 1 AS line, text FROM physical")
+        database.execute(
+            "CREATE OR REPLACE TEMP VIEW records AS SELECT rowid + 1 AS line, text FROM physical"
+        )
         database.execute("CREATE OR REPLACE TEMP TABLE placed (line BIGINT, text VARCHAR, place VARCHAR)")
         return
     broken = "true" if loader.GLUE == "" else "false"
@@ -106,8 +108,9 @@ anchors AS (
     SELECT
         *,
         coalesce(begun, (min(line) OVER (PARTITION BY run)) - 1) AS anchor,
-        breaks > coalesce(max(CASE WHEN begins THEN breaks END) OVER (PARTITION BY run ORDER BY line ROWS UNBOUNDED PRECEDING), 0) AS broken
+        breaks > coalesce(max(CASE WHEN begins THEN breaks END) OVER earlier, 0) AS broken
     FROM groups
+    WINDOW earlier AS (PARTITION BY run ORDER BY line ROWS UNBOUNDED PRECEDING)
 )
 SELECT
     line,

@@ -56,7 +56,10 @@ def finding_dict(finding: Finding) -> dict[str, Any]:
 
 def finding_text(finding: Finding, width: int = WIDTH) -> str:
     """Return the finding for a terminal: severity and sentence, then lines, numbers, next step."""
-    lines = [_headline(finding, width), *(_indented(label, text, width) for label, text in details(finding) if label != "line")]
+    lines = [
+        _headline(finding, width),
+        *(_indented(label, text, width) for label, text in details(finding) if label != "line"),
+    ]
     cited = [_cut_line(one, width) for one in finding.evidence]
     return "\n".join([*lines[:1], *cited, *lines[1:]])
 
@@ -109,7 +112,10 @@ def tally(findings: Iterable[Finding]) -> str:
 
 def result_text(result: Result, width: int = WIDTH) -> str:
     """Return the result for a terminal: question, findings, the first rows of the table."""
-    parts = [f"{result.name}: {result.question}\n{scope(result)}", findings_text(result.findings, width, whole=result.name != "triage")]
+    parts = [
+        f"{result.name}: {result.question}\n{scope(result)}",
+        findings_text(result.findings, width, whole=result.name != "triage"),
+    ]
     if len(result.table) and result.name != "triage":
         parts.append(table(result.table.head(ROWS_SHOWN), "text"))
         if len(result.table) > ROWS_SHOWN:

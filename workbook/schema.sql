@@ -652,7 +652,7 @@ CREATE OR REPLACE MACRO words_route(path) AS
         'g'
     );
 
--- The route of a path that bare_path gave. Paths of words, numbers and UUIDs, maybe with a fingerprinted asset at the end,
+-- The route of a path that bare_path gave; where both are columns, the statement stays small. Paths of words, numbers and UUIDs, maybe with a fingerprinted asset at the end,
 -- are most paths; they need no look at each segment.
 CREATE OR REPLACE MACRO bare_route(path) AS
     CASE

@@ -8,7 +8,10 @@ import pandas as pd
 
 from workbook import limits
 
-_KINDS = {"platform_errors": "errors of the platform (H codes)", "application_errors": "errors of the application (5xx)"}
+_KINDS = {
+    "platform_errors": "errors of the platform (H codes)",
+    "application_errors": "errors of the application (5xx)",
+}
 
 MARKS = """
 WITH releases_seen AS (
@@ -18,7 +21,10 @@ WITH releases_seen AS (
         coalesce(version, event) AS label,
         NULL::TIMESTAMP AS "end"
     FROM releases
-    WHERE event IN ('release', 'rollback') AND version IS NOT NULL AND time IS NOT NULL AND in_window(time, $start, $end)
+    WHERE event IN ('release', 'rollback')
+        AND version IS NOT NULL
+        AND time IS NOT NULL
+        AND in_window(time, $start, $end)
 ),
 restarts AS (
     SELECT
@@ -43,7 +49,7 @@ runs AS (
     SELECT
         minute,
         code,
-        sum(CASE WHEN minute - before > INTERVAL 5 MINUTE THEN 1 ELSE 0 END) OVER (PARTITION BY code ORDER BY minute) AS run
+        count(*) FILTER (WHERE minute - before > INTERVAL 5 MINUTE) OVER (PARTITION BY code ORDER BY minute) AS run
     FROM (SELECT *, lag(minute) OVER (PARTITION BY code ORDER BY minute) AS before FROM error_minutes)
 ),
 bursts AS (
@@ -170,9 +176,15 @@ def overview_chart(overview: pd.DataFrame, marks: pd.DataFrame, brush: Any = Non
                 x=x,
                 y="errors_per_minute:Q",
                 color=alt.Color("kind:N", title=None, scale=colours),
-                tooltip=[charts.time_tooltip("time"), "kind:N", alt.Tooltip("errors_per_minute:Q", format=".2f")],
+                tooltip=[
+                    charts.time_tooltip("time"),
+                    "kind:N",
+                    alt.Tooltip("errors_per_minute:Q", format=".2f"),
+                ],
             )
         )
-    drawn = charts.with_marks(alt.layer(*layers), marks, overview["time"]).properties(height=height, width=charts.WIDTH)
+    drawn = charts.with_marks(alt.layer(*layers), marks, overview["time"]).properties(
+        height=height, width=charts.WIDTH
+    )
     text = f"Requests and errors per minute from {overview['time'].min()} to {overview['time'].max()} UTC"
     return charts.describe(charts.theme(drawn), text)

@@ -46,7 +46,9 @@ class Workbook:
         Raises WorkbookError when the file is no workbook's, is in use, or was made by a newer version.
         """
         if path is None and read_only:
-            raise UsageError("a workbook in memory has nothing to read.", next_step="Give the path of a database.")
+            raise UsageError(
+                "a workbook in memory has nothing to read.", next_step="Give the path of a database."
+            )
         return cls(Database(path, read_only=read_only))
 
     def close(self) -> None:
@@ -61,19 +63,22 @@ class Workbook:
 
     def __repr__(self) -> str:
         count = self._database.fetch("SELECT count(*), sum(lines) FROM sources")[0]
-        return f"<Workbook {self._database.path or 'in memory'}: {count[0]} sources, {count[1] or 0:,.0f} lines>"
+        return (
+            f"<Workbook {self._database.path or 'in memory'}: {count[0]} sources, {count[1] or 0:,.0f} lines>"
+        )
 
     def load(
         self,
         *paths: str | Path | Sequence[str | Path],
-        zone: str = "UTC",
+        zone: str | None = None,
         year: int | None = None,
         progress: Callable[[str, int, int], None] | None = None,
     ) -> LoadReport:
         """Load files, folders, patterns, gz and zip; return a LoadReport that shows what became of every line.
 
-        ``zone`` (America/New_York, -04:00) and ``year`` are for times written without them. ``progress(path, number,
-        count)`` is called before each file. A file that cannot be loaded is in ``report.errors`` and changes nothing.
+        ``zone`` (America/New_York, -04:00) and ``year`` are for times written without them; a file that was loaded in
+        another zone is loaded anew. ``progress(path, number, count)`` is called before each file. A file that cannot be
+        loaded is in ``report.errors`` and changes nothing.
         """
         flat: list[str | Path] = []
         for path in paths:
@@ -251,7 +256,7 @@ class Workbook:
         return () if name == "triage" else analysis.nearest(name).options
 
     def overview(self, window: Window | None = None) -> tuple[pd.DataFrame, pd.DataFrame]:
-        """Return lines, requests and errors per bucket of time (UTC), and the marks: releases, restarts, bursts, gaps."""
+        """Return lines, requests and errors per bucket of time (UTC), and marks: releases, restarts, bursts, gaps."""
         window = window or Window()
         return self._database.frame(timeline.OVERVIEW, **_ends(window)), self._marks(window)
 
@@ -271,7 +276,9 @@ class Workbook:
         )
 
     def _located(self, findings: Sequence[Finding], name: str) -> tuple[Finding, ...]:
-        wanted = {(one.source, one.line) for finding in findings for one in finding.evidence if one.source.isdigit()}
+        wanted = {
+            (one.source, one.line) for finding in findings for one in finding.evidence if one.source.isdigit()
+        }
         texts = {} if not wanted else self._texts(sorted(wanted))
         return analysis.worst_first(analysis.locate(finding, texts, name) for finding in findings)
 
@@ -324,7 +331,9 @@ class _Recorder:
 
 def documented_columns() -> list[tuple[str, str, str]]:
     """Return (table, column, meaning) for every column of schema.sql, from the comment above it."""
-    found, table, comment = [], "", []
+    found: list[tuple[str, str, str]] = []
+    table = ""
+    comment: list[str] = []
     for line in schema().splitlines():
         text = line.strip()
         if text.startswith("CREATE TABLE"):

@@ -23,8 +23,24 @@ COLUMNS = {
 WORDS = {
     ("queueing", "quadrant"): {"fast", "waited", "slow", "waited_and_slow"},
     ("queueing", "outcome"): {"completed", "timed_out", "expired", "averted_h12", "h12"},
-    ("blockers", "cause"): {"slow_itself", "blocked", "dyno_swapping", "dyno_starting", "app_stall", "client", "cannot_tell"},
-    ("memory_trend", "verdict"): {"leak", "steps", "plateau", "too_large", "sawtooth", "healthy", "not_enough_data"},
+    ("blockers", "cause"): {
+        "slow_itself",
+        "blocked",
+        "dyno_swapping",
+        "dyno_starting",
+        "app_stall",
+        "client",
+        "cannot_tell",
+    },
+    ("memory_trend", "verdict"): {
+        "leak",
+        "steps",
+        "plateau",
+        "too_large",
+        "sawtooth",
+        "healthy",
+        "not_enough_data",
+    },
 }
 each = pytest.mark.parametrize("name", ANALYSES)
 
@@ -53,7 +69,10 @@ def datasets(chart: object) -> list[list[dict]]:
 
 def check(result: Result) -> None:
     """What holds for every result."""
-    assert all(finding.severity in SEVERITIES and finding.title.strip().endswith((".", "?", "!")) for finding in result.findings)
+    assert all(
+        finding.severity in SEVERITIES and finding.title.strip().endswith((".", "?", "!"))
+        for finding in result.findings
+    )
     assert set(COLUMNS.get(result.name, "").split()) <= set(result.table.columns)
     for (name, column), words in WORDS.items():
         if name == result.name:
@@ -130,7 +149,9 @@ def test_its_code_gives_its_result_again(sample, name):
 def test_a_window_without_lines_says_so(sample, name):
     _, wb = sample
     result = wb.run(name, Window("2031-01-01", "2031-01-02"))
-    assert [finding.severity for finding in result.findings if finding.severity in ("critical", "warning")] == []
+    assert [
+        finding.severity for finding in result.findings if finding.severity in ("critical", "warning")
+    ] == []
     check(result)
 
 

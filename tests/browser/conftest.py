@@ -37,7 +37,13 @@ def browser() -> Iterator[object]:
     with sync_playwright() as playwright:
         opened = playwright.chromium.launch(
             executable_path=chromium(),
-            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
+            args=[
+                "--no-sandbox",
+                "--disable-gpu",
+                "--disable-background-networking",
+                "--disable-component-update",
+                "--disable-sync",
+            ],
         )
         yield opened
         opened.close()
@@ -89,7 +95,11 @@ def jupyter() -> Iterator[str]:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     command = lab.command(root, str(settings), browser=False, port=port)
-    command += ["--IdentityProvider.token=", "--LabApp.expose_app_in_browser=True", "--ServerApp.ip=127.0.0.1"]
+    command += [
+        "--IdentityProvider.token=",
+        "--LabApp.expose_app_in_browser=True",
+        "--ServerApp.ip=127.0.0.1",
+    ]
     log = (folder / "lab.log").open("w")
     server = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log)
     address = f"http://127.0.0.1:{port}"

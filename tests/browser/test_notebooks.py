@@ -42,7 +42,11 @@ def shot(opened, name: str) -> None:
     """Keep a picture of the page where ``WORKBOOK_PICTURES`` names a folder."""
     folder = os.environ.get("WORKBOOK_PICTURES")
     if folder:
-        opened.page.screenshot(path=str(Path(folder, f"{name}.png")))
+        opened.page.set_viewport_size({"width": 1300, "height": 2600})
+        panel = opened.page.locator(".workbook-panel")
+        panel.scroll_into_view_if_needed()
+        opened.page.wait_for_timeout(1_500)
+        panel.screenshot(path=str(Path(folder, f"{name}.png")))
 
 
 @pytest.mark.parametrize("name", NOTEBOOKS)
@@ -91,7 +95,9 @@ def test_brushing_the_overview_sets_the_window_in_utc_and_everything_follows(jup
     assert f"Window({start!r}" in code.input_value()
     shot(opened, f"brushed_{zone.replace('/', '_')}")
     panel.get_by_role("button", name="Undo").click()
-    page.wait_for_function("text => document.querySelector('.workbook-status').innerText === text", arg=rows_before)
+    page.wait_for_function(
+        "text => document.querySelector('.workbook-status').innerText === text", arg=rows_before
+    )
     assert opened.outside == [] and opened.errors == []
     close(page)
 
@@ -114,7 +120,8 @@ def test_a_slider_changes_findings_chart_and_table_together(jupyter, open_page):
         arg=findings,
     )
     page.wait_for_function(
-        "before => document.querySelectorAll('.workbook-panel svg.marks')[1].innerHTML !== before", arg=picture
+        "before => document.querySelectorAll('.workbook-panel svg.marks')[1].innerHTML !== before",
+        arg=picture,
     )
     panel.get_by_text("Code that gives this result").click()
     assert "wait_ms=" in panel.locator("textarea").first.input_value()

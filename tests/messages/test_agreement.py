@@ -6,7 +6,6 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-
 from tests.oracle import read
 from workbook import Workbook
 from workbook.database import Database
@@ -29,9 +28,14 @@ HOSTILE = st.lists(
     max_size=6,
 ).map("".join)  # fmt: skip
 WORD = st.sampled_from(["a", "web.1", "worker-x.12", "x_y", "00000000-0000-4000-8000-000000000001"])
-NUMBER = st.one_of(st.integers(0, 10**9).map(str), st.sampled_from(["", "0", "1e5", "soon", "12.7", "1_000", "0x1F", "9" * 25]))
+NUMBER = st.one_of(
+    st.integers(0, 10**9).map(str),
+    st.sampled_from(["", "0", "1e5", "soon", "12.7", "1_000", "0x1F", "9" * 25]),
+)
 MS = st.builds(lambda number: number + "ms" if number else "", NUMBER)
-CODE = st.sampled_from([("", ""), ('code=H12 desc="Request timeout" ', "error"), ('code=H27 desc="" ', "warning")])
+CODE = st.sampled_from(
+    [("", ""), ('code=H12 desc="Request timeout" ', "error"), ('code=H27 desc="" ', "warning")]
+)
 
 
 @st.composite
@@ -55,7 +59,11 @@ def keyed_requests(draw):
         f"connect={draw(MS)} service={draw(MS)} status={draw(NUMBER)} bytes={draw(NUMBER)}",
         f" sock={sock}" if sock and era in "BCD" else "",
         " protocol=https" if era == "F" else "",
-        draw(st.sampled_from([" protocol=http1.1 tls=true tls_version=tls1.3", " protocol=http2.0 tls=false", " tls=maybe"]))
+        draw(
+            st.sampled_from(
+                [" protocol=http1.1 tls=true tls_version=tls1.3", " protocol=http2.0 tls=false", " tls=maybe"]
+            )
+        )
         if era == "G"
         else "",
     ]
@@ -86,7 +94,9 @@ def rack_timeouts(draw):
         f" state={draw(st.sampled_from(['ready', 'timed_out', 'expired', 'completed']))}",
         draw(st.sampled_from(["", " at=info"])),
     ]
-    prefix = draw(st.sampled_from(["", "App 1053 stdout: ", "I, [2023-01-01T00:00:00.123456 #4]  INFO -- : [some-id] "]))
+    prefix = draw(
+        st.sampled_from(["", "App 1053 stdout: ", "I, [2023-01-01T00:00:00.123456 #4]  INFO -- : [some-id] "])
+    )
     return f"app[web.1]: {prefix}source=rack-timeout id={draw(WORD)}" + "".join(parts)
 
 
@@ -98,12 +108,19 @@ def runtime_metrics(draw):
     name = st.sampled_from(["memory_total", "memory-rss", "load_avg_1m", "x.y"])
     uuid = "00000000-0000-4000-8000-000000000007"
     if draw(st.booleans()):
-        value = f"measure={draw(name)} val={draw(number)}" + (f" units={draw(unit)}" if draw(st.booleans()) else "")
+        value = f"measure={draw(name)} val={draw(number)}" + (
+            f" units={draw(unit)}" if draw(st.booleans()) else ""
+        )
         if value.endswith("units="):
             value += "MB"
-        return f"heroku[web.1]: {draw(st.sampled_from(['... ', f'source=heroku.1234567.web.1.{uuid} ']))}{value}"
+        return (
+            f"heroku[web.1]: {draw(st.sampled_from(['... ', f'source=heroku.1234567.web.1.{uuid} ']))}{value}"
+        )
     pairs = [f"sample#{draw(name)}={draw(number)}{draw(unit)}" for _ in range(draw(st.integers(1, 7)))]
-    return f"heroku[web.1]: source=web.1 dyno=heroku.{draw(st.sampled_from(['29', uuid]))}.{uuid} " + " ".join(pairs)
+    return (
+        f"heroku[web.1]: source=web.1 dyno=heroku.{draw(st.sampled_from(['29', uuid]))}.{uuid} "
+        + " ".join(pairs)
+    )
 
 
 LINES = st.one_of(keyed_requests(), old_requests(), rack_timeouts(), runtime_metrics())
@@ -150,7 +167,9 @@ def rounded(row: dict) -> dict:
     return {key: float(f"{value:.12g}") if isinstance(value, float) else value for key, value in row.items()}
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+)
 @given(texts=st.lists(LINES, min_size=1, max_size=25))
 @example(
     texts=[
@@ -266,7 +285,11 @@ PLACES = st.sampled_from(
 )  # fmt: skip
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=25,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
 @given(lines=st.lists(st.tuples(PLACES, MESSAGES), min_size=1, max_size=40), timed=st.booleans())
 def test_any_text_loads_balances_and_has_one_kind_at_most(tmp_path_factory, lines, timed):
     time = "2024-03-04T05:06:07.080910+00:00 " if timed else ""
@@ -278,9 +301,12 @@ def test_any_text_loads_balances_and_has_one_kind_at_most(tmp_path_factory, line
         source = wb.sources().iloc[0]
         assert source["lines"] == source[["log_lines", "joined", "duplicates", "unread", "blank"]].sum()
         claims = " UNION ALL ".join(
-            f"SELECT line, '{name}' AS name FROM log_lines WHERE {module.CLAIMS}" for name, module in KINDS.items()
+            f"SELECT line, '{name}' AS name FROM log_lines WHERE {module.CLAIMS}"
+            for name, module in KINDS.items()
         )
         twice = wb.sql(f"SELECT line, list(name) AS names FROM ({claims}) GROUP BY line HAVING count(*) > 1")
         assert twice.empty, (twice.to_string(), lines)
-        values = wb.sql("SELECT value FROM dyno_samples UNION ALL SELECT value FROM database_samples")["value"]
+        values = wb.sql("SELECT value FROM dyno_samples UNION ALL SELECT value FROM database_samples")[
+            "value"
+        ]
         assert all(math.isfinite(value) for value in values.dropna())

@@ -110,8 +110,14 @@ def test_the_rows_are_the_same_when_all_tables_are_filled_again(load_text):
             "2014-03-04T05:06:07.080910+00:00 app[web.1]: source=rack-timeout id=1 wait=?ms timeout=15000ms state=ready",
             "field age",
         ),
-        ("2014-03-04T05:06:07.080910+00:00 heroku[web.1]: source=web.1 sample#memory_rss=nan", "field memory_rss"),
-        ("2014-03-04T05:06:07.080910+00:00 app[heroku-redis]: source=REDIS sample#hit-rate=0x1", "field hit_rate"),
+        (
+            "2014-03-04T05:06:07.080910+00:00 heroku[web.1]: source=web.1 sample#memory_rss=nan",
+            "field memory_rss",
+        ),
+        (
+            "2014-03-04T05:06:07.080910+00:00 app[heroku-redis]: source=REDIS sample#hit-rate=0x1",
+            "field hit_rate",
+        ),
         (
             "2014-03-04T05:06:07.080910+00:00 app[web.1]: method=GET path=/a controller=A action=b status=200 duration=1_0",
             "field duration",

@@ -114,15 +114,24 @@ def test_a_path_has_this_route(database, path, route):
 
 
 SEGMENTS = st.one_of(
-    st.sampled_from(["users", "new", "v2", "404", "2013", "06", "2014", "12", "9fceb02", "facade7", "deadbeef", "", "."]),
-    st.sampled_from([UUID, UUID.upper(), UUID.replace("-", ""), "42-hello", "2013-06-09", "a@b.com", "a%40b.com", "%ff"]),
-    st.sampled_from([HASH, HASH[:16], "app-0a1b2c3d", f"app-{HASH}", "app-deadbeef", "x-1", "JBSWY3DPEHPK3PXPabcd9"]),
+    st.sampled_from(
+        ["users", "new", "v2", "404", "2013", "06", "2014", "12", "9fceb02", "facade7", "deadbeef", "", "."]
+    ),
+    st.sampled_from(
+        [UUID, UUID.upper(), UUID.replace("-", ""), "42-hello", "2013-06-09", "a@b.com", "a%40b.com", "%ff"]
+    ),
+    st.sampled_from(
+        [HASH, HASH[:16], "app-0a1b2c3d", f"app-{HASH}", "app-deadbeef", "x-1", "JBSWY3DPEHPK3PXPabcd9"]
+    ),
     st.text(alphabet="abcdef0123456789-", max_size=20),
     st.text(alphabet="abzAZ09%@;. :é\n", max_size=8),
 )
 PATHS = st.builds(
     lambda segments, query: "/" + "/".join(segments) + query,
-    st.lists(st.builds(str.__add__, SEGMENTS, st.sampled_from(["", "", ".json", ".tar.gz", ".min.js", ".1"])), max_size=5),
+    st.lists(
+        st.builds(str.__add__, SEGMENTS, st.sampled_from(["", "", ".json", ".tar.gz", ".min.js", ".1"])),
+        max_size=5,
+    ),
     st.sampled_from(["", "", "/", "?a=/users/5", "#x"]),
 )
 
@@ -131,10 +140,14 @@ PATHS = st.builds(
 @given(paths=st.lists(PATHS, min_size=1, max_size=60))
 def test_the_route_is_what_plain_python_finds_and_its_own_route(database, paths):
     """Many paths at once: the fast way for simple paths must give what the way by segments gives."""
+    routes = routes_of(database, paths)
+    assert routes == [route_of(path) for path in paths]
+    assert routes_of(database, routes) == routes
+
+
+def routes_of(database: Database, paths: list[str]) -> list[str]:
+    """The routes that the database finds, in the order of the paths."""
     rows = database.fetch(
-        "SELECT path, route_of(path), route_of(route_of(path)) FROM (SELECT unnest($paths::VARCHAR[]) AS path)", paths=paths
+        "SELECT route_of(path) FROM (SELECT unnest($paths::VARCHAR[]) AS path)", paths=paths
     )
-    assert [path for path, _, _ in rows] == paths
-    for path, route, again in rows:
-        assert again == route, path
-        assert route == route_of(path), path
+    return [route for (route,) in rows]

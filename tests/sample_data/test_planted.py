@@ -46,7 +46,10 @@ def test_every_line_is_accounted_for(wb):
     sources = wb.sources()
     parts = sources[["log_lines", "joined", "duplicates", "unread", "blank"]].sum(axis=1)
     assert (parts == sources["lines"]).all()
-    lines = {path.removeprefix(f"{SAMPLE}/"): count for path, count in zip(sources["path"], sources["lines"], strict=True)}
+    lines = {
+        path.removeprefix(f"{SAMPLE}/"): count
+        for path, count in zip(sources["path"], sources["lines"], strict=True)
+    }
     assert lines == PLANTED["counts"]["lines_by_file"]
     assert sources["duplicates"].sum() == sum(PLANTED["counts"]["duplicates"].values())
     assert wb.sql("SELECT count(*) AS n FROM log_lines")["n"][0] == PLANTED["counts"]["log_lines"]
@@ -56,7 +59,9 @@ def test_the_requests_are_all_there(wb):
     counts = PLANTED["counts"]
     assert wb.sql("SELECT count(*) AS n FROM requests")["n"][0] == counts["requests"]
     for column, name in (("status::VARCHAR", "status"), ("dyno", "dyno"), ("code", "code")):
-        found = wb.sql(f"SELECT {column} AS key, count(*) AS n FROM requests WHERE {name} IS NOT NULL GROUP BY ALL")
+        found = wb.sql(
+            f"SELECT {column} AS key, count(*) AS n FROM requests WHERE {name} IS NOT NULL GROUP BY ALL"
+        )
         assert dict(zip(found["key"], found["n"], strict=True)) == counts[f"requests_by_{name}"]
 
 
@@ -98,7 +103,9 @@ def test_2_the_worker_reaches_its_quota_before_it_is_cycled(wb):
     leak = FACT["worker_leak"]
     table = wb.run("memory_quota").table
     episodes = table[(table["dyno"] == "worker.1") & (table["kind"] == "R14")]
-    lines = wb.sql("SELECT count(*) AS n FROM dyno_errors WHERE dyno = $dyno AND code = 'R14'", dyno=leak["dyno"])
+    lines = wb.sql(
+        "SELECT count(*) AS n FROM dyno_errors WHERE dyno = $dyno AND code = 'R14'", dyno=leak["dyno"]
+    )
     assert lines["n"][0] == leak["r14_count"] <= episodes["line_count"].sum()
     assert abs(episodes["start"].min() - when(leak["r14_first"])) <= SECOND
     assert abs(episodes["end"].max() - when(leak["r14_last"])) <= SECOND
@@ -178,7 +185,9 @@ def test_the_four_that_hurt_are_critical_and_nothing_else_is(triage):
 def test_triage_puts_the_worst_first(triage):
     order = ["critical", "warning", "note", "ruled_out", "cannot_tell"]
     ranks = [order.index(finding.severity) for finding in triage.findings]
-    assert ranks == sorted(ranks) and {"critical", "ruled_out"} <= {finding.severity for finding in triage.findings}
+    assert ranks == sorted(ranks) and {"critical", "ruled_out"} <= {
+        finding.severity for finding in triage.findings
+    }
 
 
 def test_every_finding_cites_lines_that_are_there(triage, wb):
@@ -193,7 +202,7 @@ def test_every_finding_cites_lines_that_are_there(triage, wb):
 def test_the_same_files_give_the_same_bytes(wb, triage):
     with Workbook.open() as again:
         for name in sorted(SAMPLE.iterdir(), reverse=True):
-            if name.suffix in {".txt", ".csv", ".log"} or name.is_dir() and name.name == "papertrail":
+            if name.suffix in {".txt", ".csv", ".log"} or (name.is_dir() and name.name == "papertrail"):
                 assert again.load(name).ok
         other = again.triage()
     assert [finding.title for finding in other.findings] == [finding.title for finding in triage.findings]

@@ -190,7 +190,7 @@ SELECT
     list_concat(lines[1:4], CASE WHEN joined THEN [router_line] ELSE [] END) AS evidence
 FROM skews
 WHERE in_window(time, $start, $end)
-ORDER BY time NULLS FIRST, place, request_id, dyno
+ORDER BY coalesce(age_ms, 0) + coalesce(duration_ms, 0) DESC, time NULLS FIRST, place, request_id, dyno
 """
 
 

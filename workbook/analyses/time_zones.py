@@ -416,10 +416,10 @@ def _meaning(row: Any) -> str:
 def _how_to_load(row: Any) -> str:
     zone = _zone(row)
     if zone is not None:
-        return f"Load it again, into a new workbook, with --zone {zone} (in Python: zone={zone!r})."
+        return f"Load it again with --zone {zone} (in Python: zone={zone!r})."
     if words.missing(row.read_as):
         return "Its times need no zone: look at how the router log was read (wb.sources(), column zone)."
-    return "Load it again, into a new workbook, with the zone that New Relic was set to."
+    return "Load it again with the zone that New Relic was set to."
 
 
 def _zone(row: Any) -> str | None:

@@ -67,7 +67,16 @@ EXAMPLES = (
     (
         # the book, chapter 1
         "heroku[web.1]: State changed from starting to crashed",
-        ({"time": None, "dyno": "web.1", "event": "state", "from_state": "starting", "to_state": "crashed", "detail": None},),
+        (
+            {
+                "time": None,
+                "dyno": "web.1",
+                "event": "state",
+                "from_state": "starting",
+                "to_state": "crashed",
+                "detail": None,
+            },
+        ),
     ),
     (
         # the book, chapter 3

@@ -182,6 +182,7 @@ texts AS (
 numbers AS (
     SELECT
         *,
+        bare_path(nullif(path, '')) AS bare_path,
         leading_number(queue_text) AS queue,
         leading_number(wait_text) AS wait_ms,
         leading_number(connect_text) AS connect_ms,
@@ -198,7 +199,7 @@ SELECT
     nullif(method, '') AS method,
     nullif(host, '') AS host,
     nullif(path, '') AS path,
-    route_of(nullif(path, '')) AS route,
+    bare_route(bare_path) AS route,
     nullif(request_id, '') AS request_id,
     nullif(trim(fwd), '') AS fwd,
     nullif(dyno, '') AS dyno,

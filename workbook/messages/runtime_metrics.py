@@ -82,7 +82,15 @@ EXAMPLES = (
         "heroku[web.1]: ... measure=memory_pgpgout val=103655 units=pages\n"
         "heroku[web.1]: ... measure=memory_swap val=0.00 units=MB",
         (
-            {"line": 1, "time": None, "dyno": "web.1", "boot": None, "metric": "load_avg_15m", "value": 0.16, "unit": None},
+            {
+                "line": 1,
+                "time": None,
+                "dyno": "web.1",
+                "boot": None,
+                "metric": "load_avg_15m",
+                "value": 0.16,
+                "unit": None,
+            },
             {"line": 2, "metric": "memory_total", "value": 96.79, "unit": "MB"},
             {"line": 3, "metric": "memory_pgpgout", "value": 103655, "unit": "pages"},
             {"line": 4, "metric": "memory_swap", "value": 0, "unit": "MB"},

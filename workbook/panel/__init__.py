@@ -42,7 +42,8 @@ class Panel(W.VBox):
         )
         self._overview = view.overview_chart(*workbook.overview(), _BRUSH)
         self._chart = view.empty_chart()
-        self._status, self._findings, self._table = W.HTML(), W.HTML(), W.HTML()
+        self._status, self._findings = W.HTML(), W.HTML()
+        self._table = view.scrolling_box()
         self._code, self._sql = view.copy_box("code"), view.copy_box("SQL")
         self._back = W.Button(description="Undo", tooltip="the window before this one", disabled=True)
         self._whole = W.Button(description="Whole span", tooltip="clear the window")
@@ -58,7 +59,9 @@ class Panel(W.VBox):
                 self._findings,
                 self._chart,
                 self._table,
-                view.folded({"Code that gives this result": self._code, "SQL that gives the table": self._sql}),
+                view.folded(
+                    {"Code that gives this result": self._code, "SQL that gives the table": self._sql}
+                ),
             ]
         )
         self.add_class("workbook-panel")
@@ -126,4 +129,3 @@ class Panel(W.VBox):
         self._table.value = view.table(result)
         self._code.value, self._sql.value = result.code, result.sql
         self._status.value = view.done(result)
-

@@ -56,7 +56,9 @@ def control(option: Option, value: Any = None) -> Any:
         return W.Dropdown(options=list(option.choices), value=start, **shown)
     shown["layout"] = W.Layout(width="560px")
     if option.bounds is None:
-        return {int: W.IntText, float: W.FloatText, bool: W.Checkbox}.get(option.type, W.Text)(value=start, **shown)
+        return {int: W.IntText, float: W.FloatText, bool: W.Checkbox}.get(option.type, W.Text)(
+            value=start, **shown
+        )
     low, high = option.bounds.low, option.bounds.high
     if option.type is int:
         step = max(1, int(10 ** (len(str(int(high - low))) - 3)))
@@ -64,8 +66,19 @@ def control(option: Option, value: Any = None) -> Any:
             value=start, min=int(low), max=int(high), step=step, continuous_update=False, **shown
         )
     return W.FloatSlider(
-        value=start, min=low, max=high, step=(high - low) / 200, continuous_update=False, readout_format=".3g", **shown
+        value=start,
+        min=low,
+        max=high,
+        step=(high - low) / 200,
+        continuous_update=False,
+        readout_format=".3g",
+        **shown,
     )
+
+
+def scrolling_box() -> Any:
+    """Return a box of HTML that scrolls inside itself, so that a long table does not push the rest away."""
+    return W.HTML(layout=W.Layout(max_height="420px", overflow="auto", width="98%"))
 
 
 def copy_box(what: str) -> Any:
