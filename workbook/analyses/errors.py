@@ -705,7 +705,7 @@ def _next_step(row: Any, known: codes.Code) -> str:
         return known.next_step
     spread = (
         "No route, dyno, host, method or client has 30 % of these errors and twice its share of requests:"
-        " suspect what they share, such as the database or an external service."
+        " they share something else: a queue behind one slow route, the database, an external service."
     )
     return f"{known.next_step} {spread}"
 
