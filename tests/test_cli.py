@@ -130,6 +130,10 @@ def test_fail_on_critical(here, run):
     (here / "dump.log").write_text(slow + "".join(LINE.format(n=n) for n in range(9)))
     status, out, _ = run("triage", "dump.log", "--fail-on", "critical")
     assert status == 1 and "H12" in out
+    status, out, _ = run("triage", "dump.log", "--format", "json")
+    worst = json.loads(out)[0]
+    assert {"severity", "title", "numbers", "evidence", "next_step", "reference", "confidence"} <= set(worst)
+    assert worst["severity"] == "critical" and worst["evidence"][0]["source"] == "dump.log"
     (here / "calm.log").write_text("".join(LINE.format(n=n) for n in range(9)))
     assert run("triage", "calm.log", "--fail-on", "critical")[0] == 0
 

@@ -175,8 +175,8 @@ class Workbook:
     def triage(self, window: Window | None = None) -> Result:
         """Return every finding that these files can give: worst first, then what was ruled out, then what is missing.
 
-        The table has severity, analysis, finding, next_step, reference, confidence, first_time, last_time; the chart
-        shows the whole span. ``self.run(finding.analysis)`` gives what is behind a finding.
+        The table has a row per finding: severity, title, analysis, numbers, evidence (source, line, text), next_step,
+        reference, confidence, first_time, last_time (UTC); the chart shows the whole span. ``self.run(finding.analysis)`` gives what is behind a finding.
         """
         return self.investigate(window)[0]
 
@@ -194,12 +194,16 @@ class Workbook:
             result = self._run(chosen, window, _defaults(chosen), filled)
             results.append(result)
             findings.extend(result.findings)
+        from workbook import render
+
         ranked = analysis.worst_first(analysis.said_once(findings))
         table = _finding_table(ranked)
         overview, marks = self.overview(window)
         question = "What is wrong, what was ruled out, and what could these files not have shown?"
         chart = timeline.overview_chart(overview, marks)
-        return [Result("triage", question, ranked, table, chart, as_values(table), window, {}), *results]
+        # each finding has numbers of its own: as JSON they fit into one column
+        sql = as_values(table.assign(numbers=[render.to_json(numbers) for numbers in table["numbers"]]))
+        return [Result("triage", question, ranked, table, chart, sql, window, {}), *results]
 
     def sql(self, statement: str, **parameters: Any) -> pd.DataFrame:
         """Return the rows of a statement; ``$name`` takes the keyword of that name. Times are UTC.
@@ -382,23 +386,37 @@ def _lacking(chosen: Analysis, lacking: list[tuple[str, ...]]) -> Finding:
 
 def _finding_table(findings: Sequence[Finding]) -> pd.DataFrame:
     rows = [
-        (
-            one.severity,
-            one.analysis,
-            one.title,
-            one.next_step,
-            one.reference,
-            one.confidence,
-            *(one.about or (None, None)),
-            [f"{cited.source}:{cited.line}" for cited in one.evidence],
-        )
+        {
+            "severity": one.severity,
+            "title": one.title,
+            "analysis": one.analysis,
+            "numbers": one.numbers,
+            "evidence": [{"source": cited.source, "line": cited.line, "text": cited.text} for cited in one.evidence],
+            "next_step": one.next_step,
+            "reference": one.reference,
+            "confidence": one.confidence,
+            "first_time": one.about[0] if one.about else None,
+            "last_time": one.about[1] if one.about else None,
+        }
         for one in findings
     ]
-    columns = ["severity", "analysis", "finding", "next_step", "reference", "confidence"]
-    frame = pd.DataFrame(rows, columns=[*columns, "first_time", "last_time", "evidence"])
+    frame = pd.DataFrame(rows, columns=_FINDING_COLUMNS)
     for column in ("first_time", "last_time"):
         frame[column] = pd.to_datetime(frame[column]).astype("datetime64[us]")
     return frame
 
+
+_FINDING_COLUMNS = [
+    "severity",
+    "title",
+    "analysis",
+    "numbers",
+    "evidence",
+    "next_step",
+    "reference",
+    "confidence",
+    "first_time",
+    "last_time",
+]
 
 __all__ = ["Evidence", "Workbook", "documented_columns"]

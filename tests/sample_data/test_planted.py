@@ -206,3 +206,10 @@ def test_the_same_files_give_the_same_bytes(wb, triage):
                 assert again.load(name).ok
         other = again.triage()
     assert [finding.title for finding in other.findings] == [finding.title for finding in triage.findings]
+
+
+def test_the_table_of_triage_is_its_findings(triage, wb):
+    assert triage.table["title"].tolist() == [finding.title for finding in triage.findings]
+    again = wb.sql(triage.sql)
+    assert again["title"].tolist() == triage.table["title"].tolist()
+    assert list(again.columns) == list(triage.table.columns)
