@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin,
 
 import pandas as pd
 
+from workbook import words
 from workbook.errors import UsageError, WorkbookError
 from workbook.window import Window
 
@@ -240,6 +241,35 @@ def cite(lines: Any) -> tuple[Evidence, ...]:
         (str(one["source_id"]), int(one["line"])) for one in found if one and one.get("line") is not None
     )
     return tuple(Evidence(source, line) for source, line in list(cited)[:MOST_EVIDENCE])
+
+
+def times_of(rows: pd.DataFrame) -> tuple[Any, Any] | None:
+    """Return the first and the last ``time`` (UTC) of the rows, for ``Finding.about``; None when none has one."""
+    times = rows["time"].dropna()
+    return None if times.empty else (times.min(), times.max())
+
+
+def span_of(rows: pd.DataFrame) -> str:
+    """Return the rows' span of time in brackets, with a blank before it, for the end of a sentence."""
+    times = times_of(rows)
+    return "" if times is None else f" ({words.times(*times)})"
+
+
+def numbers_of(row: pd.Series, *names: str) -> dict[str, float]:
+    """Return those of the row's named values that are known, to three decimals, for ``Finding.numbers``."""
+    return {name: round(float(row[name]), 3) for name in names if pd.notna(row[name])}
+
+
+def largest(rows: pd.DataFrame, column: str) -> pd.Series:
+    """Return the row with the largest value of the column, the earlier of equal ones."""
+    return rows.sort_values(column, ascending=False, na_position="last", kind="stable").iloc[0]
+
+
+def top_routes(rows: pd.DataFrame) -> dict[str, int]:
+    """Return how many rows the ten most frequent routes have, most first, equal counts by name."""
+    counts = rows["route"].dropna().astype(str).value_counts()
+    ranked = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
+    return {str(route): int(count) for route, count in ranked[:10]}
 
 
 def locate(finding: Finding, texts: dict[tuple[str, int], tuple[str, str]], analysis: str) -> Finding:

@@ -176,7 +176,8 @@ class Workbook:
         """Return every finding that these files can give: worst first, then what was ruled out, then what is missing.
 
         The table has a row per finding: severity, title, analysis, numbers, evidence (source, line, text), next_step,
-        reference, confidence, first_time, last_time (UTC); the chart shows the whole span. ``self.run(finding.analysis)`` gives what is behind a finding.
+        reference, confidence, first_time, last_time (UTC); the chart shows the whole span.
+        ``self.run(finding.analysis)`` gives what is behind a finding.
         """
         return self.investigate(window)[0]
 
@@ -391,7 +392,9 @@ def _finding_table(findings: Sequence[Finding]) -> pd.DataFrame:
             "title": one.title,
             "analysis": one.analysis,
             "numbers": one.numbers,
-            "evidence": [{"source": cited.source, "line": cited.line, "text": cited.text} for cited in one.evidence],
+            "evidence": [
+                {"source": cited.source, "line": cited.line, "text": cited.text} for cited in one.evidence
+            ],
             "next_step": one.next_step,
             "reference": one.reference,
             "confidence": one.confidence,

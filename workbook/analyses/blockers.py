@@ -24,7 +24,7 @@ from typing import Annotated, Any
 import pandas as pd
 
 from workbook import charts, limits, words
-from workbook.analysis import Bounds, Finding, Query, cite
+from workbook.analysis import Bounds, Finding, Query, cite, span_of, times_of, top_routes
 from workbook.window import Window
 
 NEEDS = ("requests",)
@@ -598,21 +598,21 @@ def _one_blocker(route: str, ms: float, victims: pd.DataFrame, first: bool) -> F
     return Finding(
         "critical" if severe else "warning",
         f"{route} blocked {words.plural(len(victims), 'request')} ({h12:,} of them H12) for "
-        f"{ms / 1000:,.0f} request-seconds{_span(victims)}.",
+        f"{ms / 1000:,.0f} request-seconds{span_of(victims)}.",
         numbers={
             "blocked_requests": len(victims),
             "blocked_h12_requests": h12,
             "blocked_most_h12_requests": most_of_h12,
             "blocking_request_seconds": round(ms / 1000, 1),
             "blocked_requests_by_basis": {str(name): int(count) for name, count in basis.items()},
-            "blocked_requests_by_route": _top(victims),
+            "blocked_requests_by_route": top_routes(victims),
         },
         evidence=_cited(led if len(led) else victims),
         next_step=f"Move the work of {route} to a background dyno, cut it with a lower timeout (10 s or less)"
         " or give each dyno more slots; the seconds are waiting behind it, not what each would save.",
         reference=REFERENCE,
         confidence=str(confident.iloc[0]) if len(confident) else None,
-        about=_times(victims),
+        about=times_of(victims),
     )
 
 
@@ -638,13 +638,13 @@ def _unnamed(rows: pd.DataFrame) -> Finding:
     return Finding(
         "note",
         f"{words.plural(len(rows), 'request')} waited while no logged request held the dyno: "
-        f"a restart, swap, or work that the router does not log{_span(rows)}.",
+        f"a restart, swap, or work that the router does not log{span_of(rows)}.",
         numbers={"requests": len(rows), "waited_seconds": round(float(rows["waited_ms"].sum()) / 1000, 1)},
         evidence=_cited(rows),
         next_step="Look at the dynos' states and memory at that time.",
         reference=REFERENCE,
         confidence="low",
-        about=_times(rows),
+        about=times_of(rows),
     )
 
 
@@ -669,7 +669,7 @@ def _slow_themselves(rows: pd.DataFrame) -> list[Finding]:
                 "critical" if h12 >= limits.BURST_COUNT and not told else "warning",
                 f"{route} is slow itself: {words.plural(len(those), 'request')} ({h12:,} of them H12), "
                 f"{numbers['work_ms'] / 1000:,.0f} s of work, "
-                f"at most {words.ms(numbers['longest_ms'])}{_span(those)}.",
+                f"at most {words.ms(numbers['longest_ms'])}{span_of(those)}.",
                 numbers={
                     "slow_requests": len(those),
                     "slow_h12_requests": h12,
@@ -681,7 +681,7 @@ def _slow_themselves(rows: pd.DataFrame) -> list[Finding]:
                 "move it to the background or make it fast.",
                 reference=REFERENCE,
                 confidence=str(confident.iloc[0]) if len(confident) else None,
-                about=_times(those),
+                about=times_of(those),
             )
         )
     return told
@@ -722,13 +722,13 @@ def _other_causes(rows: pd.DataFrame) -> list[Finding]:
         told.append(
             Finding(
                 severity,
-                f"{words.plural(len(those), 'slow request')} ({h12:,} H12) {what}{_span(those)}.",
+                f"{words.plural(len(those), 'slow request')} ({h12:,} H12) {what}{span_of(those)}.",
                 numbers={"requests": len(those), "h12_requests": h12, "dynos": int(those["dyno"].nunique())},
                 evidence=cite([next(iter(cell)) for cell in _by_total(those)["evidence"].head(5)]),
                 next_step=next_step,
                 reference=REFERENCE,
                 confidence=str(confident.iloc[0]) if len(confident) else None,
-                about=_times(those),
+                about=times_of(those),
             )
         )
     return told
@@ -777,7 +777,7 @@ def _cannot_tell(rows: pd.DataFrame) -> Finding | None:
         next_step="Load the whole router log of that time, not only its errors; "
         "rack-timeout (or its like) gives each wait.",
         reference=REFERENCE,
-        about=_times(unknown),
+        about=times_of(unknown),
     )
 
 
@@ -792,7 +792,7 @@ def _ruled_out(rows: pd.DataFrame) -> Finding | None:
         f"No sign of these causes in {words.plural(len(judged), 'slow request')}: {named}.",
         numbers={"requests": len(judged)},
         reference=REFERENCE,
-        about=_times(judged),
+        about=times_of(judged),
     )
 
 
@@ -866,22 +866,6 @@ def _seconds_by_route(rows: pd.DataFrame) -> pd.DataFrame:
     )
     ranked = pd.DataFrame(summed).sort_values(["seconds", "route"], ascending=[False, True])
     return ranked.head(15).round(1)
-
-
-def _times(rows: pd.DataFrame) -> tuple[Any, Any] | None:
-    times = rows["time"].dropna()
-    return None if times.empty else (times.min(), times.max())
-
-
-def _span(rows: pd.DataFrame) -> str:
-    times = _times(rows)
-    return "" if times is None else f" ({words.times(*times)})"
-
-
-def _top(rows: pd.DataFrame) -> dict[str, int]:
-    counts = rows["route"].dropna().astype(str).value_counts()
-    ranked = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
-    return {str(route): int(count) for route, count in ranked[:10]}
 
 
 def _by_total(rows: pd.DataFrame) -> pd.DataFrame:

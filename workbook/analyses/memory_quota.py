@@ -23,7 +23,7 @@ import numpy as np
 import pandas as pd
 
 from workbook import charts, growth, limits, words
-from workbook.analysis import Bounds, Evidence, Finding, Query, cite
+from workbook.analysis import Bounds, Evidence, Finding, Query, cite, largest, numbers_of
 from workbook.window import Window
 
 if TYPE_CHECKING:
@@ -300,7 +300,7 @@ def findings(rows: pd.DataFrame) -> list[Finding]:
 
 
 def _killed(some: pd.DataFrame) -> Finding:
-    worst = _largest(some, "peak_percent")
+    worst = largest(some, "peak_percent")
     when = f" at {words.time(worst['start'])} UTC" if pd.notna(worst["start"]) else ""
     title = f"{worst['dyno']} was killed for its memory (R15){when}{_with_memory(worst)}"
     if pd.notna(worst["in_flight"]) and worst["in_flight"] > 0:
@@ -311,7 +311,7 @@ def _killed(some: pd.DataFrame) -> Finding:
     return Finding(
         "critical",
         title,
-        numbers=_numbers(worst, "peak_mb", "peak_percent", "quota_mb", "in_flight") | {"kills": len(some)},
+        numbers=numbers_of(worst, "peak_mb", "peak_percent", "quota_mb", "in_flight") | {"kills": len(some)},
         evidence=_evidence(worst, some),
         next_step=R15_STEP,
         reference=BOOK,
@@ -329,11 +329,11 @@ def _with_memory(row: pd.Series) -> str:
 
 
 def _over(some: pd.DataFrame) -> Finding:
-    worst = _largest(some, "peak_mb")
+    worst = largest(some, "peak_mb")
     episodes, logged = len(some), int((some["kind"] == "R14").sum())
     reports = int(some["line_count"].sum())
     minutes = some["minutes_over_quota"].sum() if some["minutes_over_quota"].notna().any() else None
-    numbers = _numbers(worst, "peak_mb", "peak_percent", "quota_mb")
+    numbers = numbers_of(worst, "peak_mb", "peak_percent", "quota_mb")
     numbers |= {"episodes": episodes, "r14_episodes": logged, "reports": reports}
     title = f"{_dynos(some)} {'was' if some['dyno'].nunique() == 1 else 'were'} over the memory quota"
     if pd.notna(worst["quota_mb"]):
@@ -361,7 +361,7 @@ def _over(some: pd.DataFrame) -> Finding:
 
 def _kill_limit(kills: pd.DataFrame) -> Finding:
     """Return what the book says of the kill limit, and what the lines and the platform say."""
-    worst = _largest(kills, "peak_percent")
+    worst = largest(kills, "peak_percent")
     seen = "" if pd.isna(worst["peak_percent"]) else f"; this kill came at {worst['peak_percent']:.1f} %"
     quota = _known(worst["quota_mb"])
     size = quota or float(limits.DYNO_TYPES[0].quota_mb)
@@ -373,17 +373,17 @@ def _kill_limit(kills: pd.DataFrame) -> Finding:
         f"The book says a dyno is killed (R15) at 300 % of its quota{seen}. Lines of 2013 show kills "
         f"near {early}, today's platform documents {today} for {of_which}: read the R15 line, "
         "do not compute it.",
-        numbers=_numbers(worst, "peak_percent", "quota_mb"),
+        numbers=numbers_of(worst, "peak_percent", "quota_mb"),
         evidence=cite(worst["evidence"]),
         reference="book ch. 3; Dev Center, dyno types",
     )
 
 
 def _within(some: pd.DataFrame, *, others_were_over: bool) -> Finding:
-    highest = _largest(some, "peak_percent")
+    highest = largest(some, "peak_percent")
     samples = int(some["line_count"].sum())
     near = highest["peak_percent"] >= limits.HIGH_LEVEL_PERCENT
-    numbers = _numbers(highest, "peak_mb", "peak_percent", "quota_mb") | {
+    numbers = numbers_of(highest, "peak_mb", "peak_percent", "quota_mb") | {
         "samples": samples,
         "dynos": len(some),
     }
@@ -403,27 +403,19 @@ def _within(some: pd.DataFrame, *, others_were_over: bool) -> Finding:
 
 
 def _unknown(some: pd.DataFrame) -> Finding:
-    highest = _largest(some, "peak_mb")
+    highest = largest(some, "peak_mb")
     samples = int(some["line_count"].sum())
     return Finding(
         "cannot_tell",
         f"Whether {_dynos(some)} came near the memory quota cannot be said: the quota is not known. The "
         "highest of "
         f"{words.plural(samples, 'sample')} is {words.mb(highest['peak_mb'])} ({highest['dyno']}).",
-        numbers=_numbers(highest, "peak_mb") | {"samples": samples, "dynos": len(some)},
+        numbers=numbers_of(highest, "peak_mb") | {"samples": samples, "dynos": len(some)},
         evidence=cite(highest["evidence"]),
         next_step="Save what “heroku ps” prints to a file and load it: it names the dyno type.",
         reference=BOOK,
         about=_about(some),
     )
-
-
-def _largest(some: pd.DataFrame, column: str) -> pd.Series:
-    return some.sort_values(column, ascending=False, na_position="last", kind="stable").iloc[0]
-
-
-def _numbers(row: pd.Series, *names: str) -> dict[str, Any]:
-    return {name: round(float(row[name]), 3) for name in names if pd.notna(row[name])}
 
 
 def _minutes(minutes: float) -> str:

@@ -28,7 +28,7 @@ import numpy as np
 import pandas as pd
 
 from workbook import charts, growth, limits, words
-from workbook.analysis import Bounds, Finding, Query, cite
+from workbook.analysis import Bounds, Finding, Query, cite, largest, numbers_of
 from workbook.window import Window
 
 if TYPE_CHECKING:
@@ -380,7 +380,7 @@ def _only_errors(
 def _measured(bins: pd.DataFrame, errors: list[Any]) -> dict[str, Any]:
     """Return what a dyno's bins sum up to: span, peak, last value, evidence, how its restarts are known."""
     first = bins.sort_values("first_time", kind="stable").iloc[0]
-    last, peak = _largest(bins, "last_time"), _largest(bins, "peak_mb")
+    last, peak = largest(bins, "last_time"), largest(bins, "peak_mb")
     cited = [first["first_cited"], peak["peak_cited"], last["last_cited"]]
     basis = "guessed"
     if bins["boot"].notna().any():
@@ -598,7 +598,7 @@ def _leak(some: pd.DataFrame, min_hours: float) -> Finding:
     return Finding(
         "critical" if any(_is_critical(row) for _, row in some.iterrows()) else "warning",
         title,
-        numbers=_numbers(worst, *_LEAK_NUMBERS),
+        numbers=numbers_of(worst, *_LEAK_NUMBERS),
         evidence=cite(worst["evidence"]),
         next_step=LEAK_STEP,
         reference=BOOK,
@@ -662,7 +662,7 @@ def _hours(row: pd.Series, name: str) -> str:
 
 
 def _steps(some: pd.DataFrame, min_hours: float) -> Finding:
-    worst = _largest(some, "step_mb")
+    worst = largest(some, "step_mb")
     percent = _missing(worst["level_percent"])
     jumps = _verb(some, "jumps and keeps", "jump and keep")
     title = (
@@ -676,7 +676,7 @@ def _steps(some: pd.DataFrame, min_hours: float) -> Finding:
     return Finding(
         "warning",
         title,
-        numbers=_numbers(worst, "step_mb", "level_mb", "level_percent", "quota_mb", "hours"),
+        numbers=numbers_of(worst, "step_mb", "level_mb", "level_percent", "quota_mb", "hours"),
         evidence=cite(worst["evidence"]),
         next_step=STEPS_STEP,
         reference=BOOK,
@@ -686,7 +686,7 @@ def _steps(some: pd.DataFrame, min_hours: float) -> Finding:
 
 
 def _too_large(some: pd.DataFrame, min_hours: float) -> Finding:
-    worst = _largest(some, "level_percent")
+    worst = largest(some, "level_percent")
     need, quota = max(worst["peak_mb"], worst["level_mb"]), worst["quota_mb"]
     fills = _verb(some, "does not grow but fills", "do not grow but fill")
     return Finding(
@@ -694,7 +694,7 @@ def _too_large(some: pd.DataFrame, min_hours: float) -> Finding:
         f"{_dynos(some['dyno'])} {fills} {_span(some['level_percent'], '%', 0)} of {words.mb(quota)} all "
         "the time, "
         f"{words.mb(need)} at the peak.",
-        numbers=_numbers(worst, "level_mb", "level_percent", "peak_mb", "quota_mb", "r14_count", "hours"),
+        numbers=numbers_of(worst, "level_mb", "level_percent", "peak_mb", "quota_mb", "r14_count", "hours"),
         evidence=cite(worst["evidence"]),
         next_step=_make_room(need, quota),
         reference=BOOK,
@@ -733,14 +733,14 @@ def _plateau(some: pd.DataFrame, min_hours: float) -> Finding:
 
 
 def _slowing(some: pd.DataFrame, min_hours: float) -> Finding:
-    longest = _largest(some, "longest_h")
+    longest = largest(some, "longest_h")
     return Finding(
         "note",
         f"{_dynos(some['dyno'])} {_verb(some, 'grows', 'grow')} ever more slowly to "
         f"{_span(some['level_mb'], 'MB', 0)}{_of_quota(some)} within {longest['longest_h']:.0f} h: more "
         "like a "
         "filling cache than a leak, but the end of it is not in the log.",
-        numbers=_numbers(longest, "level_mb", "level_percent", "slope_mb_per_h", "longest_h", "quota_mb"),
+        numbers=numbers_of(longest, "level_mb", "level_percent", "slope_mb_per_h", "longest_h", "quota_mb"),
         evidence=cite(longest["evidence"]),
         next_step="Load a longer run without a deploy and ask again: a cache stops, a leak does not.",
         reference=BOOK,
@@ -773,13 +773,13 @@ def _healthy(some: pd.DataFrame, min_hours: float) -> Finding:
 def _ruled_out(title: str, some: pd.DataFrame) -> Finding:
     """Return a finding that there is no leak, with the least confidence of the dynos."""
     sure = next(word for word in ("low", "medium", "high") if word in set(some["confidence"]))
-    largest = _largest(some, "level_mb")
+    highest = largest(some, "level_mb")
     numbers = ("level_mb", "level_percent", "slope_mb_per_h", "slope_high", "quota_mb", "hours")
     return Finding(
         "ruled_out",
         title,
-        numbers=_numbers(largest, *numbers) | {"samples": int(some["samples"].sum()), "dynos": len(some)},
-        evidence=cite(largest["evidence"]),
+        numbers=numbers_of(highest, *numbers) | {"samples": int(some["samples"].sum()), "dynos": len(some)},
+        evidence=cite(highest["evidence"]),
         reference=BOOK,
         confidence=sure,
         about=(some["start"].min(), some["end"].max()),
@@ -787,7 +787,7 @@ def _ruled_out(title: str, some: pd.DataFrame) -> Finding:
 
 
 def _not_enough(some: pd.DataFrame, min_hours: float) -> Finding:
-    longest = _largest(some, "longest_h")
+    longest = largest(some, "longest_h")
     whether = f"Whether {_dynos(some['dyno'])} {_verb(some, 'leaks', 'leak')} cannot be said: "
     if (some["samples"] == 0).all():
         why = "R14 and R15 lines show memory only above the quota, and there are no samples."
@@ -800,7 +800,7 @@ def _not_enough(some: pd.DataFrame, min_hours: float) -> Finding:
     return Finding(
         "cannot_tell",
         whether + why,
-        numbers=_numbers(longest, "longest_h", "needs_hours", "samples", "r14_count", "peak_mb"),
+        numbers=numbers_of(longest, "longest_h", "needs_hours", "samples", "r14_count", "peak_mb"),
         evidence=cite(longest["evidence"]),
         next_step=MORE_DATA,
         reference=BOOK,
@@ -822,15 +822,6 @@ _SENTENCES: dict[str, Callable[[pd.DataFrame, float], Finding]] = {
 
 def _verb(some: pd.DataFrame, one: str, many: str) -> str:
     return one if len(some) == 1 else many
-
-
-def _largest(some: pd.DataFrame, column: str) -> pd.Series:
-    return some.sort_values(column, ascending=False, na_position="last", kind="stable").iloc[0]
-
-
-def _numbers(row: pd.Series, *names: str) -> dict[str, Any]:
-    values = {name: _missing(row[name]) for name in names}
-    return {name: round(float(value), 3) for name, value in values.items() if value is not None}
 
 
 def _dynos(names: pd.Series) -> str:

@@ -24,7 +24,7 @@ from typing import Annotated, Any
 import pandas as pd
 
 from workbook import charts, limits, words
-from workbook.analysis import Bounds, Finding, Query, cite
+from workbook.analysis import Bounds, Finding, Query, cite, span_of, times_of, top_routes
 from workbook.window import Window
 
 NEEDS = ("rack_timeouts",)
@@ -268,7 +268,7 @@ def _waited(rows: pd.DataFrame, high_wait_ms: int, slow_ms: int, shares: bool) -
             numbers={"longest_age_ms": longest, "requests": len(known)},
             evidence=_worst_lines(known, "age_ms"),
             reference=REFERENCE,
-            about=_times(known),
+            about=times_of(known),
         )
     stuck = waited[waited["duration_ms"] < slow_ms]
     failed = int(waited["outcome"].isin(["h12", "expired"]).sum())
@@ -279,7 +279,7 @@ def _waited(rows: pd.DataFrame, high_wait_ms: int, slow_ms: int, shares: bool) -
     return Finding(
         "critical" if failed >= limits.BURST_COUNT else "warning",
         f"{_of(len(waited), len(known), shares)} waited {words.ms(high_wait_ms)} or more before work began, "
-        f"at most {words.ms(longest)}{fast if len(stuck) else ''}{_span(waited)}.",
+        f"at most {words.ms(longest)}{fast if len(stuck) else ''}{span_of(waited)}.",
         numbers={
             "waited_requests": len(waited),
             "requests": len(known),
@@ -288,13 +288,13 @@ def _waited(rows: pd.DataFrame, high_wait_ms: int, slow_ms: int, shares: bool) -
             "longest_age_ms": longest,
             "median_age_ms": float(known["age_ms"].median()),
             "waited_requests_by_dyno": {str(name): int(n) for name, n in dynos.sort_index().head(20).items()},
-            "waited_requests_by_route": _top(waited),
+            "waited_requests_by_route": top_routes(waited),
         },
         evidence=_worst_lines(waited, "age_ms"),
         next_step="Run blockers for who held the dyno meanwhile; then move that work to the background.",
         reference=REFERENCE,
         confidence="high",
-        about=_times(waited),
+        about=times_of(waited),
     )
 
 
@@ -312,16 +312,16 @@ def _slow(rows: pd.DataFrame, slow_ms: int, shares: bool) -> Finding | None:
             numbers={"longest_duration_ms": longest, "requests": len(known)},
             evidence=_worst_lines(known, "duration_ms"),
             reference=REFERENCE,
-            about=_times(known),
+            about=times_of(known),
         )
     failed = int((slow["outcome"] == "h12").sum())
-    routes = _top(slow)
+    routes = top_routes(slow)
     most = next(iter(routes), None)
     named = f"; most of all {most} ({routes[most]:,})" if most else ""
     return Finding(
         "critical" if failed >= limits.BURST_COUNT else "warning",
         f"{_of(len(slow), len(known), shares)} took {words.ms(slow_ms)} or more in the application itself, "
-        f"at most {words.ms(longest)}{named}{_span(slow)}.",
+        f"at most {words.ms(longest)}{named}{span_of(slow)}.",
         numbers={
             "slow_requests": len(slow),
             "requests": len(known),
@@ -333,7 +333,7 @@ def _slow(rows: pd.DataFrame, slow_ms: int, shares: bool) -> Finding | None:
         next_step="Open the action; move mail, uploads, reports and calls to others into a background dyno.",
         reference=REFERENCE,
         confidence="high",
-        about=_times(slow),
+        about=times_of(slow),
     )
 
 
@@ -353,7 +353,7 @@ def _errors(rows: pd.DataFrame, high_wait_ms: int) -> Finding | None:
         parts.append(f"{words.plural(len(expired), 'request')} expired in the queue and never ran")
     return Finding(
         "critical" if len(failed) >= limits.BURST_COUNT else "warning",
-        f"{' and '.join(parts)}{_span(failed)}.",
+        f"{' and '.join(parts)}{span_of(failed)}.",
         numbers={
             "h12_requests": len(h12),
             "h12_after_waiting_requests": waited,
@@ -362,7 +362,7 @@ def _errors(rows: pd.DataFrame, high_wait_ms: int) -> Finding | None:
         evidence=_worst_lines(failed, "age_ms", which=-1),
         next_step="Run blockers: it names for each H12 whether the request or its neighbours took the 30 s.",
         reference=REFERENCE,
-        about=_times(failed),
+        about=times_of(failed),
     )
 
 
@@ -376,7 +376,7 @@ def _cut(rows: pd.DataFrame) -> Finding | None:
         "warning" if len(both) >= limits.BURST_COUNT else "note",
         f"rack-timeout cut {words.plural(len(both), 'request')} that got no H12 line: "
         f"{len(averted):,} had passed 30 s (an averted H12); "
-        f"what the other {len(cut):,} would have come to, the log does not show{_span(both)}.",
+        f"what the other {len(cut):,} would have come to, the log does not show{span_of(both)}.",
         numbers={
             "cut_requests": len(both),
             "averted_h12_requests": len(averted),
@@ -388,7 +388,7 @@ def _cut(rows: pd.DataFrame) -> Finding | None:
         next_step="Read the stack of the cuts (it shows where they were cut, not why); "
         "mend the slowest route first.",
         reference=REFERENCE,
-        about=_times(both),
+        about=times_of(both),
     )
 
 
@@ -401,11 +401,15 @@ def _zombies(rows: pd.DataFrame) -> Finding | None:
         "warning" if seconds >= limits.H12_MS / 1_000 else "note",
         f"The dynos worked {seconds:,.1f} s for nobody: "
         f"{words.plural(len(undead), 'request')} went on after the H12.",
-        numbers={"zombie_s": seconds, "requests": len(undead), "zombie_requests_by_route": _top(undead)},
+        numbers={
+            "zombie_s": seconds,
+            "requests": len(undead),
+            "zombie_requests_by_route": top_routes(undead),
+        },
         evidence=_worst_lines(undead, "zombie", which=-2),
         next_step="Lower rack-timeout's limit (10 s or less): a dyno then stops when nobody waits any more.",
         reference=REFERENCE,
-        about=_times(undead),
+        about=times_of(undead),
     )
 
 
@@ -470,7 +474,7 @@ def _no_end(rows: pd.DataFrame) -> Finding | None:
         evidence=_worst_lines(open_ended, "age_ms"),
         next_step="Look for restarts and kills (R15) of these dynos at that time, and load the log after it.",
         reference=REFERENCE,
-        about=_times(open_ended),
+        about=times_of(open_ended),
     )
 
 
@@ -487,7 +491,7 @@ def _skewed(rows: pd.DataFrame) -> Finding | None:
         evidence=_worst_lines(behind.assign(skew=-behind["before_router_ms"]), "skew"),
         next_step=f"Read ages of these dynos as up to {words.ms(most)} too small.",
         reference=REFERENCE,
-        about=_times(behind),
+        about=times_of(behind),
     )
 
 
@@ -606,23 +610,6 @@ def _info_lines(rows: pd.DataFrame) -> int:
 def _of(part: int, whole: int, shares: bool) -> str:
     share = f" ({words.share(part / whole)})" if shares else ""
     return f"{part:,} of {words.plural(whole, 'request')}{share}"
-
-
-def _times(rows: pd.DataFrame) -> tuple[Any, Any] | None:
-    times = rows["time"].dropna()
-    return None if times.empty else (times.min(), times.max())
-
-
-def _span(rows: pd.DataFrame) -> str:
-    times = _times(rows)
-    return "" if times is None else f" ({words.times(*times)})"
-
-
-def _top(rows: pd.DataFrame) -> dict[str, int]:
-    """Count the requests of the ten most frequent routes, most first, equal counts by name."""
-    counts = rows["route"].dropna().astype(str).value_counts()
-    ranked = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
-    return {str(route): int(count) for route, count in ranked[:10]}
 
 
 def _worst_lines(rows: pd.DataFrame, by: str, which: int = 0) -> tuple[Any, ...]:

@@ -35,7 +35,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import pandas as pd
 
 from workbook import charts, limits, statistics, words
-from workbook.analysis import Bounds, Finding, Query, cite
+from workbook.analysis import Bounds, Finding, Query, cite, numbers_of
 from workbook.window import Window
 
 if TYPE_CHECKING:
@@ -422,7 +422,7 @@ def _by_max(first: pd.Series, ranked: pd.DataFrame, danger_ms: int, where: str) 
         "note" if mild else "warning",
         f"Look at {_name(first)} first ({where}): its slowest request took {largest}, and it was called"
         f" {words.plural(_number(first['count']), 'time')}{more}.",
-        numbers=_numbers(first, "max_ms", "count", "p99_ms", "h12_count", "over_5s_count", "total_share")
+        numbers=numbers_of(first, "max_ms", "count", "p99_ms", "h12_count", "over_5s_count", "total_share")
         | {"danger_ms": danger_ms, "over_danger_count": len(over)}
         | ({"second": _name(over.iloc[1])} if len(over) > 1 else {}),
         evidence=cite(first["evidence"]),
@@ -441,7 +441,7 @@ def _waited_perhaps(first: pd.Series, usual: pd.Series, largest: str, danger_ms:
         f" {words.plural(_number(first['count']), 'request')}), but half of its requests took"
         f" {words.ms(first['p50_ms'])} or less: it may only wait behind {_name(usual)}, where half took"
         f" {words.ms(usual['p50_ms'])} or more.",
-        numbers=_numbers(first, "max_ms", "count", "p50_ms", "h12_count", "over_5s_count")
+        numbers=numbers_of(first, "max_ms", "count", "p50_ms", "h12_count", "over_5s_count")
         | {"danger_ms": danger_ms, "over_danger_count": over, "usually_slow": _name(usual)}
         | {"usually_slow_p50_ms": float(usual["p50_ms"]), "usually_slow_count": _number(usual["count"])},
         evidence=(*cite(usual["evidence"])[:3], *cite(first["evidence"])[:2]),
@@ -458,7 +458,7 @@ def _by_time(first: pd.Series, ranked: pd.DataFrame, danger_ms: int, where: str)
         "note",
         f"{_name(first)} takes the most time {where}: {words.ms(first['total_ms'])}{share}, in"
         f" {words.plural(_number(first['count']), 'request')} of {words.ms(first['avg_ms'])} on average.",
-        numbers=_numbers(first, "total_ms", "total_share", "count", "avg_ms"),
+        numbers=numbers_of(first, "total_ms", "total_share", "count", "avg_ms"),
         evidence=cite(first["evidence"]),
         next_step=f"Making {_name(first)} faster frees the most dyno time;"
         " users feel it only where it is slow as well.",
@@ -476,7 +476,7 @@ def _by_p95(first: pd.Series, ranked: pd.DataFrame, danger_ms: int, where: str) 
         f"Of {words.plural(len(ranked), 'route')} with at least {limits.MIN_FOR_P95} answers,"
         f" {_name(first)} is slowest for"
         f" one visit in twenty: {words.ms(p95)} or more{interval}.",
-        numbers=_numbers(first, "p95_ms", "p95_low_ms", "p95_high_ms", "answered_count", "h12_count"),
+        numbers=numbers_of(first, "p95_ms", "p95_low_ms", "p95_high_ms", "answered_count", "h12_count"),
         evidence=cite(first["evidence"]),
         next_step=""
         if severity == "ruled_out"
@@ -500,7 +500,7 @@ def _by_over_5s(first: pd.Series, ranked: pd.DataFrame, danger_ms: int, where: s
         f"{_name(first)} took longer than 5 s most often {where}: {words.count(slow)} of"
         f" {words.plural(calls, 'request')}, and {words.ms(1000 * first['over_500ms_s'])} above 500 ms in"
         " all.",
-        numbers=_numbers(first, "over_5s_count", "count", "over_500ms_s", "max_ms", "h12_count"),
+        numbers=numbers_of(first, "over_5s_count", "count", "over_500ms_s", "max_ms", "h12_count"),
         evidence=cite(first["evidence"]),
         next_step="Move the work that takes so long to a background dyno, and answer at once.",
         reference="book ch. 4",
@@ -787,8 +787,3 @@ def _name(row: pd.Series) -> str:
 
 def _number(value: Any) -> int:
     return 0 if pd.isna(value) else int(value)
-
-
-def _numbers(row: pd.Series, *names: str) -> dict[str, float]:
-    """Return those numbers of a row that are known."""
-    return {name: float(row[name]) for name in names if pd.notna(row[name])}
