@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import kendalltau, rankdata, theilslopes
 
-from workbook import growth
+from workbook import growth, trend
 from workbook.growth import Segment
+from workbook.quota import kill_mb, quota_mb
 
 Y = np.array([300, 305, 309, 316, 318, 326, 331, 334, 341, 345], dtype=float)
 X = np.arange(10.0)
@@ -40,29 +41,29 @@ def noise(count: float, seed: int, size_mb: float = 1.0) -> np.ndarray:
 
 
 def test_mann_kendall_gives_the_known_numbers() -> None:
-    total, variance, z, p = growth.mann_kendall([Y])
+    total, variance, z, p = trend.mann_kendall([Y])
     assert (total, variance) == (45, 125)
     assert round(z, 4) == 3.9355
     assert p == pytest.approx(4.152e-05, rel=1e-3)
 
 
 def test_mann_kendall_pools_series_and_counts_ties_out() -> None:
-    total, variance, _, _ = growth.mann_kendall([Y, Y])
+    total, variance, _, _ = trend.mann_kendall([Y, Y])
     assert (total, variance) == (90, 250)
     tied = np.array([1.0, 1.0, 2.0, 3.0, 3.0, 3.0])
-    total, variance, _, _ = growth.mann_kendall([tied])
+    total, variance, _, _ = trend.mann_kendall([tied])
     assert (total, variance) == (11, (6 * 5 * 17 - 2 * 1 * 9 - 3 * 2 * 11) / 18)
 
 
 def test_mann_kendall_of_a_constant_says_nothing() -> None:
-    assert growth.mann_kendall([np.full(20, 5.0)])[2:] == (0.0, 0.5)
-    assert growth.mann_kendall([])[2:] == (0.0, 0.5)
+    assert trend.mann_kendall([np.full(20, 5.0)])[2:] == (0.0, 0.5)
+    assert trend.mann_kendall([])[2:] == (0.0, 0.5)
 
 
 @given(st.lists(st.integers(0, 50), min_size=3, max_size=8))
 def test_mann_kendalls_s_agrees_with_kendalls_tau(values: list[int]) -> None:
     some = np.array(values, dtype=float)
-    total = growth.mann_kendall([some])[0]
+    total = trend.mann_kendall([some])[0]
     tau = kendalltau(np.arange(len(some)), some).statistic
     if len(set(values)) > 1:
         assert np.sign(total) == np.sign(np.round(tau, 12))
@@ -73,23 +74,23 @@ def test_mann_kendalls_s_agrees_with_kendalls_tau(values: list[int]) -> None:
 @given(st.lists(st.integers(-5, 5), min_size=1, max_size=30))
 def test_ranks_are_those_of_scipy(values: list[int]) -> None:
     some = np.array(values, dtype=float)
-    assert growth._ranks(some).tolist() == rankdata(some).tolist()
+    assert trend.ranks(some).tolist() == rankdata(some).tolist()
 
 
 def test_sen_slope_gives_the_known_number() -> None:
-    assert growth.sen_slope([(X, Y)]) == 5.0
+    assert trend.sen_slope([(X, Y)]) == 5.0
 
 
 @given(st.lists(st.floats(0, 1000), min_size=3, max_size=25))
 def test_sen_slope_is_that_of_scipy(values: list[float]) -> None:
     some = np.array(values)
-    assert growth.sen_slope([(np.arange(len(some)) / 2, some)]) == pytest.approx(
+    assert trend.sen_slope([(np.arange(len(some)) / 2, some)]) == pytest.approx(
         theilslopes(some, np.arange(len(some)) / 2).slope
     )
 
 
 def test_sen_slope_never_pairs_points_of_two_lives() -> None:
-    assert growth.sen_slope([(X, Y), (X, Y - 1_000)]) == 5.0
+    assert trend.sen_slope([(X, Y), (X, Y - 1_000)]) == 5.0
 
 
 @settings(max_examples=30)
@@ -100,7 +101,7 @@ def test_steps_are_the_best_of_all(values: list[int]) -> None:
     def rss(places: tuple[int, ...]) -> float:
         return sum(float(((piece - piece.mean()) ** 2).sum()) for piece in np.split(some, places))
 
-    for count, (least, where) in enumerate(growth.step_positions(some)):
+    for count, (least, where) in enumerate(trend.step_positions(some)):
         fitting = [
             places
             for places in itertools.combinations(range(3, len(some) - 2), count)
@@ -142,28 +143,28 @@ def test_the_slope_that_the_daily_restart_cannot_hide() -> None:
     ],
 )
 def test_the_quota_is_read_off_what_r14_prints(mb: float, percent: float, quota: float | None) -> None:
-    found = growth.quota_mb(None, None, [{"mb": mb, "percent": percent}])
+    found = quota_mb(None, None, [{"mb": mb, "percent": percent}])
     assert found == ((quota, "inferred") if quota else (None, None))
 
 
 def test_a_sample_of_the_quota_comes_before_the_plan_and_the_plan_before_a_guess() -> None:
     pairs = [{"mb": 533, "percent": 104.3}]
-    assert growth.quota_mb(1_024, "Standard-1X", pairs) == (1_024, "memory_quota")
-    assert growth.quota_mb(None, "standard-2x", pairs) == (1_024, "heroku ps")
-    assert growth.quota_mb(None, "no such plan", pairs) == (512, "inferred")
+    assert quota_mb(1_024, "Standard-1X", pairs) == (1_024, "memory_quota")
+    assert quota_mb(None, "standard-2x", pairs) == (1_024, "heroku ps")
+    assert quota_mb(None, "no such plan", pairs) == (512, "inferred")
 
 
 def test_pairs_that_disagree_give_no_quota() -> None:
     two_plans = [{"mb": 533, "percent": 104.3}, {"mb": 1_074, "percent": 104.9}]
-    assert growth.quota_mb(None, None, two_plans) == (None, None)
+    assert quota_mb(None, None, two_plans) == (None, None)
 
 
 def test_the_kill_limit_depends_on_plan_and_year() -> None:
-    assert growth.kill_mb(512, "1X", datetime(2013, 6, 1)) == 2_560
-    assert growth.kill_mb(512, "Standard-1X", datetime(2024, 6, 1)) == 1_024
-    assert growth.kill_mb(1_024, "Private-S", datetime(2024, 6, 1)) == 1_024
-    assert growth.kill_mb(30_720, None, datetime(2024, 6, 1)) == 36_864
-    assert growth.kill_mb(None, "Standard-1X", None) is None
+    assert kill_mb(512, "1X", datetime(2013, 6, 1)) == 2_560
+    assert kill_mb(512, "Standard-1X", datetime(2024, 6, 1)) == 1_024
+    assert kill_mb(1_024, "Private-S", datetime(2024, 6, 1)) == 1_024
+    assert kill_mb(30_720, None, datetime(2024, 6, 1)) == 36_864
+    assert kill_mb(None, "Standard-1X", None) is None
 
 
 # ---- restarts that are not named ----

@@ -10,7 +10,7 @@ PACKAGE = Path(__file__).parents[1] / "workbook"
 BASE = {"errors", "window", "limits", "codes", "words", "palette"}
 BELOW_LOADING = BASE | {"database", "files"}
 VIEW = BASE | {"analysis", "charts", "render", "notebook_html", "cells", "timeline"}
-JUDGES = VIEW | {"statistics", "growth"}
+JUDGES = VIEW | {"statistics", "growth", "quota", "trend"}
 ALLOWED = {
     "errors": set(),
     "window": {"errors"},
@@ -18,7 +18,9 @@ ALLOWED = {
     "codes": set(),
     "words": set(),
     "statistics": {"limits"},
-    "growth": {"limits", "statistics"},
+    "quota": {"limits"},
+    "trend": set(),
+    "growth": {"limits", "statistics", "trend"},
     "database": BASE,
     "files": BASE,
     "loaders": BELOW_LOADING | {"loaders"},

@@ -1,28 +1,23 @@
-"""Whether memory grows: quota, guessed restarts, floors, slope, shapes and a verdict from one dyno's series.
+"""Whether memory grows: guessed restarts, floors, slope, shapes and a verdict from one dyno's series.
 
 A *floor* is the 10 % quantile of 30 minutes of memory: a collector's teeth and short peaks do not move it.
 A *segment* is one life of a dyno, from start to restart. All segments of a dyno are judged together, each
 with its own level.
 
 The rule was tuned on generated series only (``tests/truth``); how often it errs on real dynos is not known.
-Sources: book ch. 3; Sen 1968; Hamed and Rao 1998 (variance of Mann-Kendall's S under autocorrelation).
+Source: book ch. 3; the statistics are in ``trend.py``.
 """
 
 from __future__ import annotations
 
 import math
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from workbook import limits
-
-Array = NDArray[np.float64]
+from workbook import limits, trend
+from workbook.trend import Array
 
 MIN_SEGMENT_H = 4.0
 """Shorter lives are not used for a slope."""
@@ -89,109 +84,6 @@ class Judgement:
     against: tuple[str, ...] = field(default=())
 
 
-# ---- quota ----
-
-QUOTA_FACTS = """
-WITH quota_samples AS (
-    SELECT
-        dyno,
-        arg_max(value, time) AS sample_quota_mb
-    FROM dyno_samples
-    WHERE metric = 'memory_quota'
-        AND value > 0
-        AND coalesce(unit, 'MB') = 'MB'
-        AND in_window(time, $start, $end)
-    GROUP BY dyno
-),
-listed AS (
-    SELECT
-        dyno,
-        arg_max(size, line) AS size
-    FROM processes
-    WHERE size IS NOT NULL
-    GROUP BY dyno
-),
-listed_types AS (
-    SELECT
-        process_type AS process,
-        min(size) AS size
-    FROM processes
-    WHERE size IS NOT NULL
-    GROUP BY process_type
-    HAVING count(DISTINCT lower(size)) = 1
-),
-printed AS (
-    SELECT
-        dyno,
-        list(
-            DISTINCT struct_pack(mb := memory_mb, percent := memory_percent)
-            ORDER BY struct_pack(mb := memory_mb, percent := memory_percent) DESC
-        )[1:20] AS pairs
-    FROM dyno_errors
-    WHERE memory_mb > 0
-        AND memory_percent > 0
-        AND in_window(time, $start, $end)
-    GROUP BY dyno
-),
-dynos AS (
-    SELECT dyno
-    FROM dyno_samples
-    WHERE metric IN ('memory_total', 'memory_rss', 'memory_quota')
-        AND in_window(time, $start, $end)
-    UNION
-    SELECT dyno
-    FROM dyno_errors
-    WHERE code IN ('R14', 'R15')
-        AND in_window(time, $start, $end)
-)
-SELECT
-    dynos.dyno,
-    split_part(dynos.dyno, '.', 1) AS process,
-    quota_samples.sample_quota_mb,
-    coalesce(listed.size, listed_types.size) AS size,
-    printed.pairs
-FROM dynos
-LEFT JOIN quota_samples USING (dyno)
-LEFT JOIN listed USING (dyno)
-LEFT JOIN listed_types ON listed_types.process = split_part(dynos.dyno, '.', 1)
-LEFT JOIN printed USING (dyno)
-WHERE dynos.dyno IS NOT NULL
-ORDER BY dynos.dyno
-"""
-"""What is known of each dyno's quota: its memory_quota sample, its type by "heroku ps", printed mem and %."""
-
-
-def quota_mb(
-    sample_mb: float | None, size: str | None, pairs: Iterable[Any] | None
-) -> tuple[float | None, str | None]:
-    """Return a dyno's quota in MB and how it is known: memory_quota, heroku ps, inferred; else two None.
-
-    ``pairs`` are ``{mb, percent}`` as R14 and R15 lines print them; they must agree on one known plan.
-    """
-    if sample_mb is not None and sample_mb > 0:
-        return float(sample_mb), "memory_quota"
-    kind = limits.dyno_type(size)
-    if kind is not None:
-        return float(kind.quota_mb), "heroku ps"
-    snapped = Counter(
-        limits.snap_quota_mb(one["mb"], one["percent"]) for one in (() if pairs is None else pairs)
-    )
-    quota, votes = max(snapped.items(), key=lambda item: item[1], default=(None, 0))
-    known = [one for one in snapped if one is not None]
-    if quota is None or len(known) != 1 or votes <= sum(snapped.values()) / 2:
-        return None, None
-    return float(quota), "inferred"
-
-
-def kill_mb(quota: float | None, size: str | None, when: datetime | None) -> float | None:
-    """Return at how many MB the platform killed such a dyno (R15) at that time; None without a quota."""
-    if quota is None:
-        return None
-    kind = limits.dyno_type(size)
-    early = when is not None and limits.kill_ratio(quota, when) != limits.kill_ratio(quota, None)
-    return quota * (limits.kill_ratio(quota, when) if kind is None or early else kind.kill_ratio)
-
-
 # ---- restarts that the log does not name ----
 
 
@@ -221,66 +113,6 @@ def guess_restarts(minutes: Array, memory_mb: Array, quota: float | None) -> lis
             cuts.append(float(minutes[at]))
             begin = int(at)
     return cuts
-
-
-# ---- trend ----
-
-
-def mann_kendall(series: Sequence[Array]) -> tuple[float, float, float, float]:
-    """Return S, its variance, z and the one-sided p (growth) of Mann-Kendall's test, pooled over the series.
-
-    The variance is corrected for ties and enlarged for autocorrelation (Hamed and Rao), never made smaller.
-    """
-    total = variance = 0.0
-    for values in series:
-        n = len(values)
-        if n < 2:
-            continue
-        total += float(np.sign(values[None, :] - values[:, None])[np.triu_indices(n, 1)].sum())
-        ties = np.unique(values, return_counts=True)[1].astype(float)
-        plain = (n * (n - 1) * (2 * n + 5) - float((ties * (ties - 1) * (2 * ties + 5)).sum())) / 18
-        variance += plain * max(1.0, _hamed_rao(values))
-    if variance <= 0:
-        return total, variance, 0.0, 0.5
-    z = (total - math.copysign(1.0, total) * (total != 0)) / math.sqrt(variance)
-    return total, variance, z, 0.5 * math.erfc(z / math.sqrt(2))
-
-
-def _hamed_rao(values: Array) -> float:
-    n = len(values)
-    if n < 9:
-        return 1.0
-    x = np.arange(n, dtype=float)
-    detrended = values - x * float(np.median(_pair_slopes(x, values)))
-    ranks = _ranks(detrended)
-    ranks = ranks - ranks.mean()
-    spread = float((ranks**2).sum())
-    if spread == 0:
-        return 1.0
-    factor = 0.0
-    for lag in range(1, n // 3 + 1):
-        rho = float((ranks[lag:] * ranks[:-lag]).sum()) / spread
-        if abs(rho) > 1.96 / math.sqrt(n):
-            factor += (n - lag) * (n - lag - 1) * (n - lag - 2) * rho
-    return 1.0 + 2.0 / (n * (n - 1) * (n - 2)) * factor
-
-
-def _ranks(values: Array) -> Array:
-    """Return the rank of each value, equal values their mean rank."""
-    _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
-    return np.asarray((np.cumsum(counts) - (counts - 1) / 2)[place], dtype=np.float64)
-
-
-def _pair_slopes(x: Array, y: Array) -> Array:
-    first, second = np.triu_indices(len(x), 1)
-    apart = x[second] - x[first]
-    return (y[second] - y[first])[apart > 0] / apart[apart > 0]
-
-
-def sen_slope(segments: Sequence[tuple[Array, Array]]) -> float:
-    """Return the median slope (Theil-Sen) of all pairs of points of one segment; nan without a pair."""
-    slopes = [_pair_slopes(x, y) for x, y in segments if len(x) > 1]
-    return float(np.median(np.concatenate(slopes))) if slopes else math.nan
 
 
 # ---- shapes ----
@@ -365,32 +197,6 @@ def _saturating(pool: _Pool, linear: bool, daily: bool) -> _Fit | None:
     return best
 
 
-def step_positions(values: Array, most: int = 3, shortest: int = 3) -> list[tuple[float, list[int]]]:
-    """Return, for 0 to ``most`` steps, the least sum of squares of a piecewise constant, and its steps."""
-    n = len(values)
-    sums, squares = np.r_[0.0, np.cumsum(values)], np.r_[0.0, np.cumsum(values**2)]
-    end = np.arange(n + 1)
-    length = end[None, :] - end[:, None]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        cost = squares[None, :] - squares[:, None] - (sums[None, :] - sums[:, None]) ** 2 / length
-    cost = np.where(length >= shortest, np.maximum(cost, 0.0), np.inf)
-    best = cost[0].copy()
-    found: list[tuple[float, list[int]]] = [(float(best[n]), [])]
-    back: list[NDArray[np.intp]] = []
-    for _ in range(most):
-        through = best[:, None] + cost
-        back.append(np.argmin(through, axis=0))
-        best = through[back[-1], end]
-        if not np.isfinite(best[n]):
-            break
-        where, at = [], n
-        for previous in reversed(back):
-            at = int(previous[at])
-            where.append(at)
-        found.append((float(best[n]), where[::-1]))
-    return found
-
-
 def _shapes(pool: _Pool, ne: float) -> tuple[dict[str, _Fit], list[list[int]]]:
     """Return the best fit of each shape, with a daily rhythm where that pays, and where the steps are."""
     fits: dict[str, list[_Fit | None]] = {"const": [], "lin": [], "sat": [], "satlin": []}
@@ -415,7 +221,7 @@ def _shapes(pool: _Pool, ne: float) -> tuple[dict[str, _Fit], list[list[int]]]:
 def _steps(pool: _Pool, values: Array, ne: float) -> tuple[_Fit, list[list[int]]]:
     """Return the best piecewise constant and its steps, which are added where they help most."""
     series = np.split(values, np.cumsum(pool.sizes)[:-1])
-    choices = [step_positions(one) for one in series]
+    choices = [trend.step_positions(one) for one in series]
     taken = [0] * len(series)
 
     def total(counts: Sequence[int]) -> tuple[float, int]:
@@ -540,13 +346,13 @@ def _judged(
     ne = max(6.0, bins * (1 - rho) / (1 + rho))
     shapes, where = _shapes(pool, ne)
 
-    trend, beta, inverse = pool.fit(pool.u, daily=True)
+    line, beta, inverse = pool.fit(pool.u, daily=True)
     slope = float(beta[0])
-    freedom = max(1, bins - trend.k)
-    se = math.sqrt(max(float(inverse[0, 0]) * trend.rss / freedom, 0.0)) * math.sqrt(bins / ne)
+    freedom = max(1, bins - line.k)
+    se = math.sqrt(max(float(inverse[0, 0]) * line.rss / freedom, 0.0)) * math.sqrt(bins / ne)
     series = [(one.uptime_h, one.floor_mb) for one in used]
-    sen = sen_slope(series)
-    p = mann_kendall([y for _, y in series])[3]
+    sen = trend.sen_slope(series)
+    p = trend.mann_kendall([y for _, y in series])[3]
     grows = slope >= least and slope > 2.3 * se and (p < 0.01 or slope > 4 * se)
 
     big, big_at = _largest_jump(used)
@@ -675,7 +481,7 @@ def _confidence(
 ) -> tuple[str, tuple[str, ...]]:
     """Return high, medium or low, and what argues against the verdict."""
     against = []
-    slopes = [sen_slope([(one.uptime_h, one.floor_mb)]) for one in used]
+    slopes = [trend.sen_slope([(one.uptime_h, one.floor_mb)]) for one in used]
     agreeing = sum(one > 0 for one in slopes)
     if not known:
         against.append("the log names no restarts, they were guessed from falls in memory")

@@ -260,7 +260,7 @@ def test_errors_spread_evenly_point_to_what_is_shared(wb):
     add(wb, "requests", rows + spread)
     (finding, *_) = wb.run("errors").findings
     assert only(run(wb), "H13").concentration is None or pd.isna(only(run(wb), "H13").concentration)
-    assert "suspect what they share" in finding.next_step
+    assert "they share something else: a queue behind one slow route" in finding.next_step
 
 
 def test_own_500_name_the_most_frequent_exception(wb):

@@ -18,7 +18,9 @@ def report(tmp_path_factory) -> Path:
     """The report of the sample data."""
     with Workbook.open() as wb:
         assert wb.load(SAMPLE).ok
-        return wb.report(tmp_path_factory.mktemp("report") / "report.html", title="A bad day of coupon-harbor")
+        return wb.report(
+            tmp_path_factory.mktemp("report") / "report.html", title="A bad day of coupon-harbor"
+        )
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -22,8 +22,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 import pandas as pd
 
-from workbook import charts, growth, limits, words
+from workbook import charts, limits, words
 from workbook.analysis import Bounds, Evidence, Finding, Query, cite, largest, numbers_of
+from workbook.quota import QUOTA_FACTS, quota_mb
 from workbook.window import Window
 
 if TYPE_CHECKING:
@@ -232,9 +233,9 @@ def rows(
     MB, min)."""
     ends = {"start": window.start, "end": window.end}
     dynos, sizes, bases = [], [], []
-    for fact in query(growth.QUOTA_FACTS, **ends).to_dict("records"):
+    for fact in query(QUOTA_FACTS, **ends).to_dict("records"):
         sample, size = _known(fact["sample_quota_mb"]), _known(fact["size"])
-        quota, basis = growth.quota_mb(sample, size, _pairs(fact["pairs"]))
+        quota, basis = quota_mb(sample, size, _pairs(fact["pairs"]))
         if quota is not None:
             dynos.append(fact["dyno"])
             sizes.append(quota)

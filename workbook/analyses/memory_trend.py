@@ -29,6 +29,7 @@ import pandas as pd
 
 from workbook import charts, growth, limits, words
 from workbook.analysis import Bounds, Finding, Query, cite, largest, numbers_of
+from workbook.quota import QUOTA_FACTS, kill_mb, quota_mb
 from workbook.window import Window
 
 if TYPE_CHECKING:
@@ -242,7 +243,7 @@ def rows(
     ``floors`` is a list of ``{time, mb, fit_mb}`` for the chart; ``fit_mb`` only where the verdict is leak.
     """
     ends = {"start": window.start, "end": window.end}
-    quotas = query(growth.QUOTA_FACTS, **ends).set_index("dyno")
+    quotas = query(QUOTA_FACTS, **ends).set_index("dyno")
     errors = query(QUOTA_ERRORS, **ends).set_index("dyno")
     known = {dyno: _quota(fact) for dyno, fact in quotas.iterrows()}
     dynos, minutes = _guessed(query(UNMARKED_MINUTES, **ends), known)
@@ -283,7 +284,7 @@ def _missing(value: Any) -> Any:
 def _quota(fact: pd.Series) -> tuple[float | None, str | None, str | None]:
     """Return quota in MB, how it is known, and the dyno type."""
     size, pairs = _missing(fact["size"]), _missing(fact["pairs"])
-    return *growth.quota_mb(_missing(fact["sample_quota_mb"]), size, pairs), size
+    return *quota_mb(_missing(fact["sample_quota_mb"]), size, pairs), size
 
 
 def _guessed(minutes: pd.DataFrame, known: dict[Any, Any]) -> tuple[list[str], list[float]]:
@@ -329,7 +330,7 @@ def _row(
         assert errors is not None
         return row | _only_errors(errors, quota, size, min_hours)
     row |= _measured(bins, row["evidence"])
-    row["kill_mb"] = growth.kill_mb(quota, size, row["end"])
+    row["kill_mb"] = kill_mb(quota, size, row["end"])
     kind = "used" if row["memory_basis"] == "rss + swap" else "total"
     whole_lives = _lives(bins, "total")
     lives = _lives(bins, kind) if kind == "used" else whole_lives
@@ -370,7 +371,7 @@ def _only_errors(
         "segments": 0,
         "bins": 0,
         "needs_hours": min_hours,
-        "kill_mb": growth.kill_mb(quota, size, _missing(errors["last_time"])),
+        "kill_mb": kill_mb(quota, size, _missing(errors["last_time"])),
         "peak_mb": _missing(errors["peak_mb"]),
         "last_mb": _missing(errors["last_mb"]),
         "against": "only R14 and R15 lines: memory below the quota is not in the log",

@@ -1,0 +1,286 @@
+"""How many requests did each dyno hold at once, and did some stand idle meanwhile?     (book ch. 4)
+
+One row for each dyno and stretch of time, at most 200 stretches in a window.
+
+Columns: ``dyno``; ``time`` (UTC): the start of the stretch; ``width_s``: its length, cut at the ends of the log
+and of the window; ``mean_in_flight``, ``max_in_flight``: requests that were waiting or worked on at the dyno at
+once; ``busy_share``: the share of the stretch with one or more; ``arrivals``: requests that came in it;
+``arrivals_s``, ``longest_s``: how long those were in flight in all, and at most; ``p95_in_flight``: of the dyno in the whole
+window, by time; ``crowded_s``: seconds with ``crowd`` or more in flight while another dyno that was up had
+none, ``crowded_h12_s``: those with an H12 among them; ``h12``, ``h12_open``: H12 among the arrivals, and those whose true
+end no line tells (counted to the router's line: a lower bound); ``whole_seconds``: arrivals whose line has
+no fraction of a second; ``evidence``: the longest of the arrivals.
+
+A request is in flight from the time of its line less wait, connect and service until that time; an H12 until
+rack-timeout's last line of it. Websockets and requests that reached no dyno are left out. Where times are whole
+seconds, ``crowded_s`` counts only what holds wherever in its second each request ended.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import pandas as pd
+
+from workbook import charts, limits, words
+from workbook.analysis import Bounds, Finding, Query, cite, span_of, times_of
+from workbook.window import Window
+
+NEEDS = ("requests",)
+REFERENCE = "book ch. 4"
+LONGEST_MS = int((limits.RESTART_HOURS + limits.RESTART_JITTER_HOURS) * 3_600_000)
+"""No request outlives its dyno."""
+
+SQL = """
+WITH reports AS (
+    SELECT
+        request_id,
+        dyno,
+        max(time) FILTER (state IN ('completed', 'timed_out', 'expired')) AS reported_end
+    FROM rack_timeouts
+    WHERE request_id IS NOT NULL
+    GROUP BY request_id, dyno
+    HAVING count(*) FILTER (state = 'ready') <= 1
+),
+clocks AS (
+    SELECT source_id, bool_and(time = date_trunc('second', time)) AS whole_seconds
+    FROM requests
+    WHERE time IS NOT NULL
+    GROUP BY source_id
+),
+lives AS (
+    SELECT
+        requests.source_id,
+        requests.line,
+        requests.dyno,
+        requests.time,
+        whole_seconds,
+        coalesce(code = 'H12', false) AS is_h12,
+        is_h12 AND reported_end IS NULL AS is_open,
+        coalesce(wait_ms, 0) + coalesce(connect_ms, 0) + service_ms AS total_ms,
+        requests.time - to_milliseconds(total_ms) AS started,
+        greatest(
+            requests.time,
+            started + INTERVAL 1 MILLISECOND,
+            CASE WHEN is_h12 THEN reported_end END
+        ) AS ended
+    FROM requests
+    JOIN clocks USING (source_id)
+    LEFT JOIN reports ON reports.request_id = requests.request_id AND reports.dyno = requests.dyno
+    WHERE
+        requests.dyno IS NOT NULL
+        AND requests.time IS NOT NULL
+        AND status IS DISTINCT FROM 101
+        AND (code IS NULL OR code IN ('H12', 'H13', 'H15', 'H18', 'H25', 'H27', 'H28'))
+        AND coalesce(wait_ms, 0) + coalesce(connect_ms, 0) + service_ms BETWEEN 0 AND $longest_ms
+),
+span AS (
+    SELECT
+        greatest(min(started), min(time) - to_milliseconds($h12_ms), $start::TIMESTAMP) AS first,
+        least(max(ended), $end::TIMESTAMP) AS last,
+        epoch(last - first) AS span_s,
+        coalesce(
+            list_min(
+                list_filter(
+                    [1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 21600, 86400],
+                    lambda width: width * 198 >= span_s
+                )
+            ),
+            86400 * ceil(span_s / 198 / 86400)::BIGINT
+        ) AS step_s
+    FROM lives
+),
+shown AS (
+    SELECT lives.* EXCLUDE (time), first, last
+    FROM lives, span
+    WHERE started < last AND ended > first
+),
+stretches AS (
+    SELECT
+        greatest(bucket, first) AS time,
+        least(bucket + to_seconds(step_s), last) AS until,
+        bucket
+    FROM (
+        SELECT *, unnest(generate_series(time_bucket(to_seconds(step_s), first), last, to_seconds(step_s))) AS bucket
+        FROM span
+        WHERE first < last
+    )
+    WHERE bucket < last
+),
+dynos AS (
+    SELECT DISTINCT dyno
+    FROM shown
+),
+events AS (
+    SELECT
+        dyno,
+        greatest(started, first) AS time,
+        1 AS change,
+        CASE WHEN whole_seconds THEN 0 ELSE 1 END AS sure,
+        is_h12::INTEGER AS h12,
+        NULL::BOOLEAN AS is_up,
+        NULL::TIMESTAMP AS said
+    FROM shown
+    UNION ALL
+    SELECT dyno, least(ended, last), -1, CASE WHEN whole_seconds THEN 0 ELSE -1 END, -is_h12::INTEGER, NULL, NULL
+    FROM shown
+    UNION ALL
+    SELECT dyno, least(greatest(started + INTERVAL 1 SECOND, first), last), 0, 1, 0, NULL, NULL
+    FROM shown
+    WHERE whole_seconds AND ended > started + INTERVAL 1 SECOND
+    UNION ALL
+    SELECT dyno, least(ended, last), 0, -1, 0, NULL, NULL
+    FROM shown
+    WHERE whole_seconds AND ended > started + INTERVAL 1 SECOND
+    UNION ALL
+    SELECT dyno, unnest([time, until]), 0, 0, 0, NULL, NULL
+    FROM dynos, stretches
+    UNION ALL
+    SELECT dyno, greatest(time, first), 0, 0, 0, to_state = 'up', time
+    FROM dyno_states
+    SEMI JOIN dynos USING (dyno)
+    CROSS JOIN span
+    WHERE to_state IS NOT NULL AND time < last
+),
+moments AS (
+    SELECT
+        dyno,
+        time,
+        sum(change)::BIGINT AS change,
+        sum(sure)::BIGINT AS sure,
+        sum(h12)::BIGINT AS h12,
+        -- of two changes of state in one second the dyno may be up in between: then it is not called idle
+        bool_and(is_up) FILTER (said IS NOT NULL) AS is_up
+    FROM events
+    GROUP BY dyno, time
+),
+levels AS (
+    SELECT
+        dyno,
+        time,
+        lead(time) OVER so_far AS until,
+        sum(change) OVER so_far AS in_flight,
+        sum(sure) OVER so_far AS sure_in_flight,
+        sum(h12) OVER so_far AS h12_in_flight,
+        coalesce(last_value(is_up IGNORE NULLS) OVER so_far, true) AS is_up,
+        last_value(CASE WHEN change <> 0 THEN time END IGNORE NULLS) OVER so_far AS since,
+        time_bucket(to_seconds((SELECT step_s FROM span)), time) AS bucket,
+        (epoch_us(until) - epoch_us(time)) / 1e6 AS lasted_s
+    FROM moments
+    WINDOW so_far AS (PARTITION BY dyno ORDER BY time ROWS UNBOUNDED PRECEDING)
+    QUALIFY until IS NOT NULL
+),
+idle_times AS (
+    SELECT
+        greatest(
+            time,
+            coalesce(since, time) + to_seconds((SELECT bool_or(whole_seconds)::INTEGER FROM shown))
+        ) AS idle_from,
+        until AS idle_to
+    FROM levels
+    WHERE in_flight = 0 AND is_up AND idle_to > idle_from
+),
+idle_dynos AS (
+    SELECT time, sum(sum(change)) OVER (ORDER BY time) AS idle, lead(time) OVER (ORDER BY time) AS until
+    FROM (
+        SELECT idle_from AS time, 1 AS change FROM idle_times
+        UNION ALL
+        SELECT idle_to, -1 FROM idle_times
+    )
+    GROUP BY time
+),
+idle_clock AS (
+    SELECT
+        time,
+        idle > 0 AS runs,
+        coalesce(
+            sum(CASE WHEN idle > 0 THEN (epoch_us(until) - epoch_us(time)) / 1e6 END) OVER (
+                ORDER BY time
+                ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+            ),
+            0
+        ) AS idle_s
+    FROM idle_dynos
+),
+crowd_ends AS (
+    SELECT dyno, bucket, h12_in_flight > 0 AS with_h12, unnest([time, until]) AS time, unnest([-1, 1]) AS sign
+    FROM levels
+    WHERE sure_in_flight >= $crowd
+),
+crowds AS (
+    SELECT
+        dyno,
+        bucket,
+        with_h12,
+        sign * (idle_s + CASE WHEN runs THEN (epoch_us(ends.time) - epoch_us(idle_clock.time)) / 1e6 ELSE 0 END) AS s
+    FROM crowd_ends AS ends
+    ASOF JOIN idle_clock ON ends.time >= idle_clock.time
+),
+crowded AS (
+    SELECT dyno, bucket, sum(s) AS crowded_s, sum(s) FILTER (with_h12) AS crowded_h12_s
+    FROM crowds
+    GROUP BY dyno, bucket
+),
+held AS (
+    SELECT
+        dyno,
+        bucket,
+        sum(in_flight * lasted_s) AS request_s,
+        max(in_flight) AS max_in_flight,
+        sum(lasted_s) FILTER (in_flight > 0) AS busy_s
+    FROM levels
+    GROUP BY dyno, bucket
+),
+arrived AS (
+    SELECT
+        dyno,
+        time_bucket(to_seconds((SELECT step_s FROM span)), started) AS bucket,
+        count(*) AS arrivals,
+        sum((epoch_us(ended) - epoch_us(started)) / 1e6) AS arrivals_s,
+        max((epoch_us(ended) - epoch_us(started)) / 1e6) AS longest_s,
+        count(*) FILTER (is_h12) AS h12,
+        count(*) FILTER (is_open) AS h12_open,
+        count(*) FILTER (whole_seconds) AS whole_seconds,
+        arg_max(struct_pack(source_id, line), row(ended - started, -source_id, -line)) AS evidence
+    FROM shown
+    WHERE started >= first
+    GROUP BY ALL
+),
+shares AS (
+    SELECT
+        dyno,
+        in_flight,
+        sum(sum(lasted_s)) OVER (PARTITION BY dyno ORDER BY in_flight)
+            / sum(sum(lasted_s)) OVER (PARTITION BY dyno) AS share
+    FROM levels
+    GROUP BY dyno, in_flight
+),
+tops AS (
+    SELECT dyno, min(in_flight) FILTER (share >= 0.95)::BIGINT AS p95_in_flight
+    FROM shares
+    GROUP BY dyno
+)
+SELECT
+    dyno,
+    stretches.time,
+    (epoch_us(until) - epoch_us(stretches.time)) / 1e6 AS width_s,
+    round(request_s / width_s, 6) AS mean_in_flight,
+    max_in_flight::BIGINT AS max_in_flight,
+    round(coalesce(busy_s, 0) / width_s, 6) AS busy_share,
+    coalesce(arrivals, 0) AS arrivals,
+    round(coalesce(arrivals_s, 0), 3) AS arrivals_s,
+    longest_s,
+    p95_in_flight,
+    round(coalesce(crowded_s, 0), 3) AS crowded_s,
+    round(coalesce(crowded_h12_s, 0), 3) AS crowded_h12_s,
+    coalesce(h12, 0) AS h12,
+    coalesce(h12_open, 0) AS h12_open,
+    coalesce(whole_seconds, 0) AS whole_seconds,
+    evidence
+FROM held
+JOIN stretches USING (bucket)
+JOIN tops USING (dyno)
+LEFT JOIN arrived USING (dyno, bucket)
+LEFT JOIN crowded USING (dyno, bucket)
+ORDER BY dyno, stretches.time
+"""

@@ -1,0 +1,113 @@
+"""How much memory a dyno may use, how that is known, and at how much it was killed.
+
+Sources: book ch. 3; Dev Center, dyno types and error codes (R14, R15).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from workbook import limits
+
+QUOTA_FACTS = """
+WITH quota_samples AS (
+    SELECT
+        dyno,
+        arg_max(value, time) AS sample_quota_mb
+    FROM dyno_samples
+    WHERE metric = 'memory_quota'
+        AND value > 0
+        AND coalesce(unit, 'MB') = 'MB'
+        AND in_window(time, $start, $end)
+    GROUP BY dyno
+),
+listed AS (
+    SELECT
+        dyno,
+        arg_max(size, line) AS size
+    FROM processes
+    WHERE size IS NOT NULL
+    GROUP BY dyno
+),
+listed_types AS (
+    SELECT
+        process_type AS process,
+        min(size) AS size
+    FROM processes
+    WHERE size IS NOT NULL
+    GROUP BY process_type
+    HAVING count(DISTINCT lower(size)) = 1
+),
+printed AS (
+    SELECT
+        dyno,
+        list(
+            DISTINCT struct_pack(mb := memory_mb, percent := memory_percent)
+            ORDER BY struct_pack(mb := memory_mb, percent := memory_percent) DESC
+        )[1:20] AS pairs
+    FROM dyno_errors
+    WHERE memory_mb > 0
+        AND memory_percent > 0
+        AND in_window(time, $start, $end)
+    GROUP BY dyno
+),
+dynos AS (
+    SELECT dyno
+    FROM dyno_samples
+    WHERE metric IN ('memory_total', 'memory_rss', 'memory_quota')
+        AND in_window(time, $start, $end)
+    UNION
+    SELECT dyno
+    FROM dyno_errors
+    WHERE code IN ('R14', 'R15')
+        AND in_window(time, $start, $end)
+)
+SELECT
+    dynos.dyno,
+    split_part(dynos.dyno, '.', 1) AS process,
+    quota_samples.sample_quota_mb,
+    coalesce(listed.size, listed_types.size) AS size,
+    printed.pairs
+FROM dynos
+LEFT JOIN quota_samples USING (dyno)
+LEFT JOIN listed USING (dyno)
+LEFT JOIN listed_types ON listed_types.process = split_part(dynos.dyno, '.', 1)
+LEFT JOIN printed USING (dyno)
+WHERE dynos.dyno IS NOT NULL
+ORDER BY dynos.dyno
+"""
+"""What is known of each dyno's quota: its memory_quota sample, its type by "heroku ps", printed mem and %."""
+
+
+def quota_mb(
+    sample_mb: float | None, size: str | None, pairs: Iterable[Any] | None
+) -> tuple[float | None, str | None]:
+    """Return a dyno's quota in MB and how it is known: memory_quota, heroku ps, inferred; else two None.
+
+    ``pairs`` are ``{mb, percent}`` as R14 and R15 lines print them; they must agree on one known plan.
+    """
+    if sample_mb is not None and sample_mb > 0:
+        return float(sample_mb), "memory_quota"
+    kind = limits.dyno_type(size)
+    if kind is not None:
+        return float(kind.quota_mb), "heroku ps"
+    snapped = Counter(
+        limits.snap_quota_mb(one["mb"], one["percent"]) for one in (() if pairs is None else pairs)
+    )
+    quota, votes = max(snapped.items(), key=lambda item: item[1], default=(None, 0))
+    known = [one for one in snapped if one is not None]
+    if quota is None or len(known) != 1 or votes <= sum(snapped.values()) / 2:
+        return None, None
+    return float(quota), "inferred"
+
+
+def kill_mb(quota: float | None, size: str | None, when: datetime | None) -> float | None:
+    """Return at how many MB the platform killed such a dyno (R15) at that time; None without a quota."""
+    if quota is None:
+        return None
+    kind = limits.dyno_type(size)
+    early = when is not None and limits.kill_ratio(quota, when) != limits.kill_ratio(quota, None)
+    return quota * (limits.kill_ratio(quota, when) if kind is None or early else kind.kill_ratio)
