@@ -89,9 +89,13 @@ def redact_file(path: str | Path, out: str | Path) -> Redaction:
 
 
 class Redactor:
-    """Replaces text by text, keeping one pseudonym for each thing; ``counts`` says how many of each kind."""
+    """Replaces text by text, keeping one pseudonym for each thing; ``counts`` says how many of each kind.
 
-    def __init__(self) -> None:
+    ``folder`` is taken out of every text: where a person keeps the files is nobody's business.
+    """
+
+    def __init__(self, folder: str = "") -> None:
+        self._folder = folder
         self.counts: Counter[str] = Counter()
         self._names: dict[str, dict[str, str]] = {}
         self._taken: set[str] = set()
@@ -110,6 +114,8 @@ class Redactor:
 
     def text(self, text: str) -> str:
         """Return the text with everything replaced, line by line."""
+        if self._folder:
+            text = text.replace(self._folder, "")
         return "\n".join(self._line(line) for line in text.split("\n"))
 
     def value(self, value: Any, column: str = "") -> Any:

@@ -297,7 +297,7 @@ def _versions(version: str | None) -> list[tuple[str, str]]:
 def _redacted(
     results: Sequence[Result], sources: pd.DataFrame | None, notes: str
 ) -> tuple[list[Result], pd.DataFrame | None, str, Redactor]:
-    redactor = Redactor()
+    redactor = Redactor(_folder(sources))
     for result in results:
         if "host" in result.table:
             for host in result.table["host"].dropna().unique():
@@ -305,6 +305,15 @@ def _redacted(
     kept = [_redacted_result(result, redactor) for result in results]
     files = None if sources is None else _redacted_frame(sources, redactor)
     return kept, files, redactor.text(notes), redactor
+
+
+def _folder(sources: pd.DataFrame | None) -> str:
+    """The folder, with its slash, that holds all sources given by an absolute path."""
+    paths = [] if sources is None else [str(path) for path in sources["path"] if Path(str(path)).is_absolute()]
+    if not paths:
+        return ""
+    shared = os.path.commonpath([str(Path(path).parent) for path in paths])
+    return "" if shared == os.sep else shared + os.sep
 
 
 def _redacted_result(result: Result, redactor: Redactor) -> Result:
@@ -318,7 +327,9 @@ def _redacted_result(result: Result, redactor: Redactor) -> Result:
 
 
 def _redacted_finding(finding: Finding, redactor: Redactor) -> Finding:
-    evidence = tuple(replace(one, text=redactor.text(one.text)) for one in finding.evidence)
+    evidence = tuple(
+        replace(one, source=redactor.text(one.source), text=redactor.text(one.text)) for one in finding.evidence
+    )
     return replace(
         finding,
         title=redactor.text(finding.title),

@@ -34,4 +34,5 @@ def test_the_report_of_the_sample_shows_findings_and_charts(report, open_page, s
     if folder:
         opened.page.screenshot(path=str(Path(folder, f"report_{scheme}.png")))
     assert opened.outside == [] and opened.errors == []
+    assert str(SAMPLE) not in report.read_text(), "where the files were kept stays at home"
     assert report.stat().st_size < 5_000_000
