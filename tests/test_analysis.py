@@ -1,5 +1,6 @@
 """Findings, parameters, and how analyses are found."""
 
+from dataclasses import replace
 from typing import Annotated, Literal
 
 import pytest
@@ -84,4 +85,6 @@ def test_what_two_analyses_say_of_the_same_lines_is_said_once():
     assert said_once([counted, explained]) == [explained]
     assert said_once([counted, milder]) == [counted, milder]
     assert said_once([same, again, bare]) == [same, bare]
+    rate = replace(counted, numbers={"errors_per_10k": 3.0})
+    assert said_once([rate, explained]) == [rate, explained]
     assert said_once([finding("note", "errors", 3), finding("note", "errors", 3, 4)]) != []

@@ -101,6 +101,26 @@ def test_a_database_in_use_says_by_whom(tmp_path):
     assert "the database is in use" in out and "Close the other notebook" in out
 
 
+def test_a_better_reader_reaches_an_older_database(tmp_path):
+    path = tmp_path / "old.duckdb"
+    Workbook.open(path).close()
+    with duckdb.connect(str(path)) as connection:
+        connection.execute("CREATE OR REPLACE MACRO bare_route(path) AS 'OLD'")
+        connection.execute("UPDATE workbook SET macros_sha256 = 'of an older version'")
+    with Workbook.open(path) as wb:
+        assert wb.sql("SELECT route_of('/users/5') AS route")["route"][0] == "/users/:id"
+
+
+def test_a_persons_own_table_is_no_trouble(wb):
+    wb.sql('CREATE TABLE "my table" AS SELECT 1 AS one')
+    assert wb.triage().findings and not wb.analyses().empty and not wb.tables().empty
+    with pytest.raises(WorkbookError, match="there is no statement"):
+        wb.sql(" ; ")
+    wb.sql("DROP TABLE requests")
+    with pytest.raises(WorkbookError, match="the engine stopped"):
+        wb.run("errors")
+
+
 def test_reading_only_refuses_to_load(tmp_path):
     Workbook.open(tmp_path / "x.duckdb").close()
     with (
@@ -108,6 +128,8 @@ def test_reading_only_refuses_to_load(tmp_path):
         pytest.raises(WorkbookError, match="reading only"),
     ):
         wb.load(tmp_path)
+    with Workbook.open(tmp_path / "x.duckdb", read_only=True) as wb, pytest.raises(WorkbookError, match="reading only"):
+        wb.reread()
 
 
 def test_sql_takes_parameters_and_says_what_is_wrong(wb):

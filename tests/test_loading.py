@@ -1,8 +1,13 @@
 """Loading: every line accounted for, overlaps counted once, growing files, one clear error for each bad file."""
 
 import gzip
+import itertools
 import os
+import shlex
 import shutil
+import subprocess
+import sys
+import tarfile
 import zipfile
 from datetime import datetime
 from pathlib import Path
@@ -220,6 +225,138 @@ def test_a_file_without_zones_can_be_loaded_anew_in_another(wb, tmp_path):
     assert list(wb.load(path, zone="-04:00", year=2024).table["outcome"]) == ["loaded anew"]
     assert wb.sql(times)["time"].tolist() == ["2024-03-04 16:00:00"] and len(wb.sources()) == 1
     assert list(wb.load(path).table["outcome"]) == ["known before"]
+
+
+def test_a_name_that_looks_like_a_pattern_is_that_file_and_no_other(wb, tmp_path):
+    (tmp_path / "heroku[1].log").write_text(router_lines(1))
+    (tmp_path / "heroku1.log").write_text(router_lines(2))
+    (tmp_path / "a*.log").write_text(router_lines(3))
+    (tmp_path / "ab.log").write_text(router_lines(4))
+    assert wb.load(tmp_path / "heroku[1].log").ok and wb.load(tmp_path / "a*.log").ok
+    assert wb.sql("SELECT path FROM requests ORDER BY path")["path"].tolist() == ["/r1", "/r3"]
+
+
+def test_lines_without_a_process_are_counted_once(wb, load_text):
+    load_text("".join(archive_line(n, n, "", f"cron {n}") for n in range(6)), name="a.tsv")
+    load_text("".join(archive_line(n, n, "", f"cron {n}") for n in range(2, 9)), name="b.tsv")
+    assert wb.sql("SELECT count(*) AS n, count(DISTINCT message) AS d FROM log_lines").values.tolist() == [[9, 9]]
+    assert balanced(wb)
+
+
+def orders(names):
+    return list(itertools.permutations(names))
+
+
+def test_many_sources_give_the_same_lines_in_every_order(tmp_path):
+    def archive(*lines: tuple[int, str]) -> str:
+        return "".join(archive_line(n, second, "app/web.1", text) for n, (second, text) in enumerate(lines, 1))
+
+    def dump(*lines: tuple[str, str]) -> str:
+        return "".join(f"2024-03-04T12:00:{second}+00:00 app[web.1]: {text}\n" for second, text in lines)
+
+    sets = [
+        {
+            "a.tsv": archive((1, "x"), (1, "x")),
+            "b.tsv": archive((1, "x"), (1, "x"), (1, "x"), (2, "y")),
+            "c.log": dump(("01.250000", "x"), ("02.500000", "y")),
+        },
+        {
+            "d.log": dump(("01.000000", "p"), ("01.500000", "q"), ("02.250000", "p")),
+            "e.log": dump(("01.500000", "q"), ("02.250000", "p"), ("03.125000", "r")),
+            "f.log": dump(("01.000000", "p"), ("01.750000", "q"), ("03.125000", "r")),
+        },
+    ]
+    for number, texts in enumerate(sets):
+        contents = set()
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        for name, text in texts.items():
+            (folder / name).write_text(text)
+        for order in orders(texts):
+            with Workbook.open() as wb:
+                assert all(wb.load(folder / name).ok for name in order)
+                assert balanced(wb)
+                contents.add(content(wb))
+        assert len(contents) == 1, number
+
+
+def test_a_file_that_is_all_duplicates_still_says_its_span(wb, load_text):
+    load_text(router_lines(1, 2, 3), name="a.log")
+    load_text(router_lines(2, 3), name="b.log")
+    row = wb.sources().iloc[1]
+    assert row["duplicates"] == 2 and str(row["first_time"]) == "2024-03-04 12:00:02"
+
+
+def test_a_log_and_its_gz_are_one_source(wb, load_text):
+    load_text(router_lines(1), name="a.log")
+    load_text(gzip.compress(router_lines(1).encode()), name="a.log.gz")
+    load_text(router_lines(1).replace("\n", "\r\n"), name="windows.log")
+    assert len(wb.sources()) == 1
+
+
+def test_a_growing_file_keeps_the_zone_and_year_it_was_given(wb, tmp_path):
+    path = tmp_path / "papertrail.txt"
+    path.write_text("Mar 04 12:00:00 shop app/web.1: one\n")
+    assert wb.load(path, zone="-04:00", year=2017).ok
+    path.write_text("Mar 04 12:00:00 shop app/web.1: one\nMar 04 12:00:01 shop app/web.1: two\n")
+    assert list(wb.load(path).table["outcome"]) == ["grown"]
+    assert wb.sql("SELECT min(time)::VARCHAR AS t FROM log_lines")["t"][0] == "2017-03-04 16:00:00"
+    assert list(wb.load(path, year=2013).table["outcome"]) == ["loaded anew"]
+    assert wb.sql("SELECT min(time)::VARCHAR AS t FROM log_lines")["t"][0] == "2013-03-04 16:00:00"
+
+
+def test_a_zone_is_not_changed_under_lines_that_were_matched_with_other_files(wb, tmp_path, load_text):
+    path = tmp_path / "papertrail.txt"
+    path.write_text("Mar 04 12:00:00 shop app/web.1: one\n")
+    assert wb.load(path, year=2024).ok
+    load_text(archive_line(1, 0, "app/web.1", "one"), name="a.tsv")
+    (error,) = wb.load(path, zone="-04:00", year=2024).errors
+    assert "matched with lines of other files" in str(error) and len(wb.sources()) == 2
+
+
+def test_a_table_exported_again_replaces_the_older_one(wb, load_text):
+    table = "Transaction,Apdex,Count,Avg (ms),Max (ms),Total (ms)\n{name},0.95,{count},10,20,{total}\n"
+    load_text(table.format(name="A#b", count=100, total=1000), name="nr.csv")
+    load_text(table.format(name="A#b", count=140, total=1400), name="nr.csv")
+    assert wb.sql("SELECT calls FROM transactions")["calls"].tolist() == [140]
+
+
+@pytest.mark.parametrize("first", ["Transaction,Apdex,Count,Avg (ms)", '{"a":1}', "=== web (1X): `x`", "web.1: up 2013/05/07"])
+def test_a_log_that_embeds_other_things_is_a_log(wb, load_text, first):
+    load_text(f"{first}\n" + router_lines(1, 2, 3))
+    assert wb.sources()["kind"].tolist() == ["heroku_logs"]
+    assert wb.sql("SELECT count(*) AS n FROM requests")["n"][0] == 3
+
+
+def test_strange_archives_are_refused_and_the_rest_loads(wb, tmp_path):
+    with tarfile.open(tmp_path / "logs.tar.gz", "w:gz") as archive:
+        (tmp_path / "inner.txt").write_text(router_lines(1))
+        archive.add(tmp_path / "inner.txt")
+    encrypted = bytearray()
+    with zipfile.ZipFile(tmp_path / "locked.zip", "w") as archive:
+        archive.writestr("a.log", router_lines(2))
+    encrypted = bytearray((tmp_path / "locked.zip").read_bytes())
+    for at in (encrypted.index(b"PK\x03\x04") + 6, encrypted.index(b"PK\x01\x02") + 8):
+        encrypted[at] |= 1
+    (tmp_path / "locked.zip").write_bytes(bytes(encrypted))
+    report = wb.load(tmp_path)
+    said = " ".join(map(str, report.errors))
+    assert len(report.errors) == 2 and "tar archive (unpack it first)" in said and "encrypted" in said
+    assert wb.sql("SELECT count(*) AS n FROM requests")["n"][0] == 1
+
+
+def test_a_pipe_is_read_once(tmp_path):
+    code = "import sys; from workbook import Workbook; wb = Workbook.open(); print(wb.load(sys.argv[1]).ok, len(wb.sql('FROM requests')))"
+    (tmp_path / "a.log").write_text(router_lines(1, 2))
+    command = f"{sys.executable} -c {shlex.quote(code)} <(cat {shlex.quote(str(tmp_path / 'a.log'))})"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["True", "2"]
+
+
+def test_nothing_of_a_load_stays_behind_in_memory(wb, load_text):
+    load_text(router_lines(1))
+    left = wb.sql("SELECT table_name FROM duckdb_tables() WHERE temporary")["table_name"].tolist()
+    assert left == []
 
 
 BAD = {

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import binom
 
 from workbook import statistics
 
@@ -68,43 +66,3 @@ def test_newcombe_turned_round_is_the_same_with_the_other_sign(
     back = statistics.newcombe(new, old)
     assert low <= difference <= high
     assert back == pytest.approx((-difference, -high, -low))
-
-
-@pytest.mark.parametrize(
-    "n, p, ranks",
-    [
-        (12, 0.5, (3, 10)),
-        (100, 0.5, (40, 61)),
-        (1000, 0.95, (936, 964)),
-        (1000, 0.99, (983, 997)),
-        (100, 0.95, (90, 100)),
-        (368, 0.99, (360, 368)),
-    ],
-)
-def test_rank_ci_gives_the_known_ranks(n: int, p: float, ranks: tuple[int, int]) -> None:
-    assert statistics.rank_ci(n, p) == ranks
-
-
-def test_59_values_do_not_bound_the_95th_percentile_above() -> None:
-    low, high = statistics.rank_ci(59, 0.95)
-    assert low is not None and high is None
-
-
-@pytest.mark.parametrize("p, smallest", [(0.5, 6), (0.9, 36), (0.95, 72), (0.99, 368)])
-def test_a_two_sided_interval_needs_so_many_values(p: float, smallest: int) -> None:
-    assert None not in statistics.rank_ci(smallest, p)
-    assert None in statistics.rank_ci(smallest - 1, p)
-
-
-def test_rank_ci_of_nothing_is_open() -> None:
-    assert statistics.rank_ci(0, 0.5) == (None, None)
-
-
-@settings(max_examples=60, deadline=None)
-@given(st.integers(1, 3000), st.sampled_from([0.5, 0.9, 0.95, 0.99]))
-def test_rank_ci_covers_at_least_95_percent_and_is_the_walk_over_ranks(n: int, p: float) -> None:
-    low, high = statistics.rank_ci(n, p)
-    walked = int((binom.cdf(np.arange(n), n, p) <= 0.025).sum())
-    assert low == (walked or None)
-    covered = binom.cdf((high or n + 1) - 1, n, p) - (binom.cdf(low - 1, n, p) if low else 0.0)
-    assert covered >= 0.95 - 1e-9

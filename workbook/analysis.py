@@ -134,7 +134,7 @@ class Option:
         """Return the value in the option's type; UsageError when it is of another type or out of bounds."""
         try:
             read = self.type(value)
-        except (TypeError, ValueError):
+        except (OverflowError, TypeError, ValueError):
             kind = {int: "a whole number", float: "a number"}.get(self.type, self.type.__name__)
             raise UsageError(f"{self.name} = {value!r} is not {kind}.", next_step=self._hint()) from None
         if self.type is int and read != float(value):
@@ -291,7 +291,8 @@ def worst_first(findings: Iterable[Finding]) -> tuple[Finding, ...]:
 def said_once(findings: Iterable[Finding]) -> list[Finding]:
     """Return the findings without those that only repeat another analysis: same lines, no graver, and no more of them.
 
-    The kill that ``errors`` counts and ``memory_quota`` explains is one thing; the one that cites more stays.
+    The kill that ``errors`` counts and ``memory_quota`` explains is one thing; the one that cites more stays. A finding
+    that gives a rate is never left out.
     """
     given = list(findings)
     return [
@@ -304,6 +305,8 @@ def said_once(findings: Iterable[Finding]) -> list[Finding]:
 def _repeats(one: Finding, place: int, other: Finding, at: int) -> bool:
     mine, theirs = set(one.evidence), set(other.evidence)
     if not mine or one.analysis == other.analysis or not mine <= theirs:
+        return False
+    if any("per_10k" in name for name in one.numbers):
         return False
     if SEVERITIES.index(other.severity) > SEVERITIES.index(one.severity):
         return False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,8 +17,12 @@ import pandas as pd
 from workbook.errors import DatabaseError, UsageError
 
 SCHEMA_VERSION = 1
-Fault = duckdb.Error
-"""What the engine raises when it cannot go on: a full disk, a statement that is wrong."""
+
+
+class Fault(DatabaseError):
+    """The engine could not go on: a full disk, a damaged file, a statement that is wrong."""
+
+
 _PARAMETER = re.compile(r"\$([A-Za-z_]\w*)")
 # Nothing is ever fetched: an extension that is not part of the engine is an error, not a download.
 _OFFLINE: dict[str, str | bool | int | float | list[str]] = {
@@ -29,6 +34,17 @@ _OFFLINE: dict[str, str | bool | int | float | list[str]] = {
 def schema() -> str:
     """Return the text of schema.sql: every table, with a comment above every column."""
     return resources.files("workbook").joinpath("schema.sql").read_text(encoding="utf-8")
+
+
+def table_names() -> list[str]:
+    """Return the names of the workbook's tables, in the order of schema.sql."""
+    return re.findall(r"CREATE TABLE IF NOT EXISTS (\w+)", schema())
+
+
+def _macros() -> tuple[str, str]:
+    """The statements that make the macros, and their SHA-256."""
+    _, word, rest = schema().partition("CREATE OR REPLACE MACRO")
+    return word + rest, hashlib.sha256(rest.encode()).hexdigest()
 
 
 class Database:
@@ -96,7 +112,8 @@ class Database:
                 )
             with self.transaction():
                 self.execute(schema())
-                self.execute("INSERT INTO workbook VALUES ($version)", version=SCHEMA_VERSION)
+                sha = _macros()[1]
+                self.execute("INSERT INTO workbook VALUES ($version, $sha)", version=SCHEMA_VERSION, sha=sha)
             return
         version = self.fetch("SELECT max(schema_version) FROM workbook")[0][0]
         if version is None or version > SCHEMA_VERSION:
@@ -105,19 +122,39 @@ class Database:
                 path=self.path,
                 next_step="Install the newer workbook, or load the files into another database.",
             )
+        macros, sha = _macros()
+        if not self.read_only and self.fetch("SELECT max(macros_sha256) FROM workbook")[0][0] != sha:
+            with self.transaction():
+                self.execute(macros)
+                self.execute("UPDATE workbook SET macros_sha256 = $sha", sha=sha)
 
     def execute(self, sql: str, **parameters: Any) -> duckdb.DuckDBPyConnection:
         """Run one statement (or several without parameters); ``$name`` takes the parameter of that name."""
         used = {name: parameters[name] for name in _PARAMETER.findall(sql) if name in parameters}
-        return self._connection.execute(sql, used) if used else self._connection.execute(sql)
+        try:
+            return self._connection.execute(sql, used) if used else self._connection.execute(sql)
+        except duckdb.Error as error:
+            raise self._fault(error) from error
+
+    def _fault(self, error: duckdb.Error) -> Fault:
+        text = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        return Fault(
+            f"the engine stopped: {text}", path=self.path, next_step="If a disk or memory is full, make room."
+        )
 
     def fetch(self, sql: str, **parameters: Any) -> list[tuple[Any, ...]]:
         """Return the rows of a statement as tuples."""
-        return self.execute(sql, **parameters).fetchall()
+        try:
+            return self.execute(sql, **parameters).fetchall()
+        except duckdb.Error as error:
+            raise self._fault(error) from error
 
     def frame(self, sql: str, **parameters: Any) -> pd.DataFrame:
         """Return the rows of a statement as a DataFrame; times are UTC without zone."""
-        return self.execute(sql, **parameters).df()
+        try:
+            return self.execute(sql, **parameters).df()
+        except duckdb.Error as error:
+            raise self._fault(error) from error
 
     def query(self, sql: str, **parameters: Any) -> pd.DataFrame:
         """Return the rows of a person's statement; UsageError, in the engine's words, when it is wrong."""
@@ -127,10 +164,13 @@ class Database:
                 raise UsageError(
                     f"the statement has no ${name}.", next_step=f"Write ${name} where its value belongs."
                 )
+        hint = "wb.tables() lists every table with its columns."
+        if not sql.strip(" ;\n\t"):
+            raise UsageError("there is no statement.", next_step=hint)
         try:
-            return self.frame(sql, **parameters)
-        except duckdb.Error as error:
-            hint = "wb.tables() lists every table with its columns."
+            used = {name: parameters[name] for name in names if name in parameters}
+            return self._connection.execute(sql, used).df() if used else self._connection.execute(sql).df()
+        except (duckdb.Error, AttributeError) as error:
             raise UsageError(f"the statement failed: {str(error).strip()}", next_step=hint) from error
 
     def register(self, name: str, frame: pd.DataFrame) -> None:
@@ -154,10 +194,7 @@ class Database:
 
     def filled(self) -> set[str]:
         """Return the names of the tables that hold rows."""
-        names = [row[0] for row in self.fetch("SELECT table_name FROM duckdb_tables() WHERE NOT temporary")]
-        if not names:
-            return set()
-        any_row = " UNION ALL ".join(f"SELECT '{name}' WHERE EXISTS (FROM {name})" for name in sorted(names))
+        any_row = " UNION ALL ".join(f"SELECT '{name}' WHERE EXISTS (FROM {name})" for name in table_names())
         return {row[0] for row in self.fetch(any_row)}
 
     def close(self) -> None:
@@ -173,6 +210,8 @@ def literal(value: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, datetime):
         return f"TIMESTAMP '{value}'"
+    if isinstance(value, float) and abs(value) == float("inf"):
+        return f"'{value}'::DOUBLE"
     if isinstance(value, float):
         # an exponent makes it a DOUBLE: 354.9 alone would be a DECIMAL
         return repr(value) if "e" in repr(value) else f"{value!r}e0"

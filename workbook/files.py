@@ -15,6 +15,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -24,6 +25,7 @@ DELIMITER = b"\x01\x02\x03\x04"
 _CHUNK = 8 << 20
 _HEAD = 1 << 18
 _LONG_LINE = 1 << 20
+_NO_EXPORT_NAMES = {"LICENSE", "Procfile", "Makefile"}
 _NO_EXPORT = {".py", ".md", ".ipynb", ".duckdb", ".wal", ".toml", ".lock", ".sql", ".pyc", ".html"}
 _STRANGE = [bytes([code]) for code in range(32) if code not in (1, 2, 3, 4, 9, 10, 12, 13, 27)]
 _MAGIC = {
@@ -31,7 +33,7 @@ _MAGIC = {
     b"\x89PNG": "a PNG picture",
     b"GIF8": "a GIF picture",
     b"%PDF": "a PDF document",
-    b"PK\x03\x04": "a zip archive",
+    b"PK\x03\x04": "a zip archive without the ending .zip",
     b"\x7fELF": "a program",
     b"BZh": "a bzip2 archive",
     b"\xfd7zXZ": "an xz archive",
@@ -41,22 +43,28 @@ _MAGIC = {
 
 @dataclass(frozen=True)
 class File:
-    """One file to load: the path as given (``a.zip!b`` for an entry of a zip) and how to open its bytes."""
+    """One file to load: the path as given (``a.zip!b`` for an entry of a zip) and how to open its bytes.
+
+    ``on_disk`` is a regular file that may be read again; ``saved`` the date of an entry of a zip, else None.
+    """
 
     path: str
     open: Callable[[], BinaryIO]
     on_disk: Path | None = None
+    saved: datetime | None = None
 
 
 @dataclass
 class Clean:
     """A file's text, ready for the engine, and what was found on the way.
 
-    ``path`` is the file itself when its text is clean, else a copy: UTF-8, one ``\\n`` a line.
+    ``path`` is the file itself when its text is clean, else a copy: UTF-8, one ``\\n`` a line. ``text_sha256`` is the
+    hash of that text: the same for a log and its gz.
     """
 
     path: Path
     sha256: str
+    text_sha256: str
     bytes: int
     lines: int
     head: list[str]
@@ -77,12 +85,10 @@ def expand(paths: list[str | Path]) -> tuple[list[File], list[str], list[LoadErr
     for given in map(str, paths):
         try:
             for path, chosen in _named(given):
-                if not chosen and (
-                    path.suffix.lower() in _NO_EXPORT or path.name in ("planted.json", "LICENSE")
-                ):
+                if not chosen and _is_no_export(path.name):
                     skipped.append(str(path))
                 else:
-                    files.extend(_entries(path))
+                    files.extend(_entries(path, skipped))
         except LoadError as error:
             errors.append(error)
     seen: dict[str, File] = {}
@@ -124,15 +130,19 @@ def _walk(folder: Path) -> Iterator[Path]:
                 yield path
 
 
-def _entries(path: Path) -> Iterator[File]:
+def _is_no_export(name: str) -> bool:
+    return name[0] == "." or Path(name).suffix.lower() in _NO_EXPORT or name in _NO_EXPORT_NAMES
+
+
+def _entries(path: Path, skipped: list[str]) -> Iterator[File]:
     if str(path) == "-":
         content = sys.stdin.buffer.read()
         yield File("standard input", lambda: io.BytesIO(content))
         return
     try:
-        is_zip = path.suffix.lower() == ".zip" and zipfile.is_zipfile(path)
-        if not is_zip:
-            yield File(str(path), lambda: path.open("rb"), path)
+        if path.suffix.lower() != ".zip" or not zipfile.is_zipfile(path):
+            # a pipe can be read only once: what is no regular file is copied
+            yield File(str(path), lambda: path.open("rb"), path if path.is_file() else None)
             return
         with zipfile.ZipFile(path) as archive:
             entries = sorted(
@@ -141,12 +151,18 @@ def _entries(path: Path) -> Iterator[File]:
     except (OSError, zipfile.BadZipFile) as error:
         raise _unreadable(str(path), error) from error
     for info in entries:
-        if not info.filename.startswith("__MACOSX/"):
-            yield File(f"{path}!{info.filename}", lambda name=info.filename: _zipped(path, name))  # type: ignore[misc]
+        shown = f"{path}!{info.filename}"
+        if info.filename.startswith("__MACOSX/") or _is_no_export(Path(info.filename).name):
+            skipped.append(shown)
+        else:
+            yield _zipped(path, shown, info)
 
 
-def _zipped(path: Path, name: str) -> BinaryIO:
-    return cast(BinaryIO, zipfile.ZipFile(path).open(name))
+def _zipped(path: Path, shown: str, info: zipfile.ZipInfo) -> File:
+    def opened() -> BinaryIO:
+        return cast(BinaryIO, zipfile.ZipFile(path).open(info.filename))
+
+    return File(shown, opened, saved=datetime(*info.date_time))
 
 
 def _unreadable(path: str, error: Exception) -> LoadError:
@@ -217,16 +233,18 @@ class _Cleaner:
         chunks, copy = self._chunks(io.BufferedReader(hashed, _CHUNK))
         path = self.folder / "clean.txt" if copy else self.file.on_disk or Path()
         sink = path.open("wb") if copy else None
-        passed, last = 0, b"\n"
+        passed, last, copied = 0, b"\n", hashlib.sha256()
         try:
             for chunk in _whole_characters(chunks):
                 fixed = self._fixed(chunk)
                 if sink is None and fixed is not chunk:
                     path = self.folder / "clean.txt"
                     sink = path.open("wb")
-                    self._copy_start(passed, sink)
+                    for start in self._copy_start(passed, sink):
+                        copied.update(start)
                 if sink is not None:
                     sink.write(fixed)
+                    copied.update(fixed)
                 self._measure(fixed)
                 passed, last = passed + len(chunk), fixed[-1:]
         finally:
@@ -239,8 +257,9 @@ class _Cleaner:
             self.notes.append(f"{self.returns:,} carriage returns inside lines became ␍")
         head = self.head.decode("utf-8", "replace").split("\n")
         sha256 = hashed.digest.hexdigest()
-        found = Clean(path, sha256, hashed.count, self.lines, head, self.longest, self.coloured, self.notes)
-        return found, hashed.prefix
+        text = sha256 if sink is None else copied.hexdigest()
+        size, marks = hashed.count, (self.longest, self.coloured, self.notes)
+        return Clean(path, sha256, text, size, self.lines, head, *marks), hashed.prefix
 
     def _chunks(self, stream: io.BufferedReader) -> tuple[Iterator[bytes], bool]:
         """The file's bytes, decompressed and as UTF-8 as far as known; and whether they differ from the file's."""
@@ -260,24 +279,30 @@ class _Cleaner:
         marked = first.startswith(codecs.BOM_UTF8)
         if marked:
             source.read(len(codecs.BOM_UTF8))
-        copy = zipped or marked or self.file.on_disk is None
+        # the engine takes a path with these signs for a pattern
+        pattern = self.file.on_disk is not None and any(sign in str(self.file.on_disk) for sign in "*?[")
+        copy = zipped or marked or pattern or self.file.on_disk is None
         return iter(lambda: source.read(_CHUNK), b""), copy
 
     def _refuse_bytes(self, first: bytes) -> None:
         kind = next((name for magic, name in _MAGIC.items() if first.startswith(magic)), None)
+        if first[257:262] == b"ustar":
+            kind = "a tar archive (unpack it first)"
         strange = sum(map(first.count, _STRANGE))
         if kind or strange > len(first) // 50:
             raise LoadError(
                 f"this is {kind or 'a file of bytes'}, not text.",
                 path=self.file.path,
-                next_step="Load logs, CSV exports or the output of heroku commands, as text, gz or zip.",
+                next_step="Load logs, CSV exports or the output of heroku commands: as text, as .gz or in a .zip.",
             )
 
-    def _copy_start(self, length: int, sink: BinaryIO) -> None:
+    def _copy_start(self, length: int, sink: BinaryIO) -> Iterator[bytes]:
+        """Copy the file's first bytes, which were clean; give them in pieces."""
         with self.file.open() as raw:
             while length > 0 and (chunk := raw.read(min(_CHUNK, length))):
                 sink.write(chunk)
                 length -= len(chunk)
+                yield chunk
 
     def _fixed(self, chunk: bytes) -> bytes:
         """The chunk as clean UTF-8: the same object when nothing had to be changed."""

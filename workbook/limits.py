@@ -107,6 +107,10 @@ ERROR_SHARE = _limit(
 ERROR_PER_10K = _limit(
     "ERROR_PER_10K", 1.0, "errors per 10,000 requests", "ours: fewer are called occasional"
 )
+ERROR_POWER_PER_10K = _limit(
+    "ERROR_POWER_PER_10K", 100.0, "errors per 10,000 requests", "ours: a weaker bound rules nothing out"
+)
+DENSE_SHARE = _limit("DENSE_SHARE", 0.8, "share", "ours: nearly all errors have this value")
 CLIENT_SHARE = _limit(
     "CLIENT_SHARE", 0.05, "share", "ours: one visitor in twenty met the application's own error"
 )
@@ -116,6 +120,10 @@ LOST_SHARE = _limit(
 RELEASE_MINUTES = _limit(
     "RELEASE_MINUTES", 30, "min", "ours: compared before and after a release; book ch. 6"
 )
+ONSET_MINUTES = _limit(
+    "ONSET_MINUTES", 10, "min", "ours: errors that begin later, or before, do not begin with the release"
+)
+BOOT_MINUTES = _limit("BOOT_MINUTES", 5, "min", "ours: a release boots its dynos in this time")
 COMPARED_REQUESTS = _limit("COMPARED_REQUESTS", 20, "requests", "ours: fewer on a side are not compared")
 COMPARED_TIMES = _limit(
     "COMPARED_TIMES", 100, "requests", "the 95 % ranks of a median lie within its middle fifth"
@@ -129,6 +137,28 @@ CHANGE_MS = _limit(
 )
 Z_999 = _limit("Z_999", 3.290527, "standard deviations", "two-sided 99.9 % of the normal distribution")
 Z_95 = _limit("Z_95", 1.959964, "standard deviations", "two-sided 95 % of the normal distribution")
+
+# Dynos compared
+CROWD_REQUESTS = _limit("CROWD_REQUESTS", 3, "requests", "ours: one is worked on, two wait; book ch. 4")
+BALANCE_ALPHA = _limit("BALANCE_ALPHA", 0.01, "probability", "ours: of a false alarm among all dynos")
+BALANCE_COUNT = _limit("BALANCE_COUNT", 100, "requests", "ours: a dyno with fewer is not judged")
+BALANCE_EXPECTED = _limit("BALANCE_EXPECTED", 5, "requests", "chi-square test: least expected count")
+BALANCE_SHARE = _limit("BALANCE_SHARE", 0.1, "share", "ours: a smaller difference of counts does not matter")
+BALANCE_THETA = _limit(
+    "BALANCE_THETA", 0.56, "probability", "ours: slower than another dyno's, of one route and hour"
+)
+BALANCE_TIMES = _limit("BALANCE_TIMES", 1.2, "ratio", "ours: a smaller ratio of quantiles does not matter")
+BALANCE_HOURS = _limit("BALANCE_HOURS", 3, "h", "ours: one slow request can make a dyno slow for an hour")
+BALANCE_HOURS_SHARE = _limit(
+    "BALANCE_HOURS_SHARE", 0.6, "share", "ours: a slow dyno is slow most of the time"
+)
+BALANCE_HOUR_COUNT = _limit("BALANCE_HOUR_COUNT", 30, "requests", "ours: fewer do not tell of an hour")
+BALANCE_STEADY = _limit(
+    "BALANCE_STEADY", 3.0, "standard errors", "ours: of the hours, so that a few bad ones do not do"
+)
+BALANCE_MINUTES = _limit(
+    "BALANCE_MINUTES", 30, "min", "ours: fewer do not show whether clients stick to a dyno"
+)
 
 # Two clocks
 ALIGN_CELLS = _limit("ALIGN_CELLS", 24, "cells", "ours: measured on seeded series of 3 days")

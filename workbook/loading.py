@@ -93,6 +93,8 @@ def load(
             "this workbook is open for reading only.", next_step="Open it without read_only=True to load."
         )
     _check_zone(database, zone)
+    if year is not None and not 1990 <= year <= 2200:
+        raise UsageError(f"{year} is not the year of a log.", next_step="Give a year such as 2024.")
     found, skipped, bad_paths = files.expand(paths)
     errors: list[WorkbookError] = [*bad_paths]
     rows = []
@@ -102,10 +104,21 @@ def load(
         try:
             with tempfile.TemporaryDirectory(prefix="workbook-") as folder:
                 rows.append(_Source(database, file, Path(folder), zone, year).load())
+        except Fault as error:
+            errors.append(_explained(file.path, error.message))
         except WorkbookError as error:
             errors.append(error)
-        except Fault as error:
-            errors.append(_explained(file.path, error))
+        except (
+            ArithmeticError,
+            LookupError,
+            NotImplementedError,
+            OSError,
+            RuntimeError,
+            TypeError,
+            ValueError,
+        ) as error:
+            # one strange file must not stop the others: an encrypted zip, a format inside that nobody foresaw
+            errors.append(_explained(file.path, f"it could not be read ({type(error).__name__}: {error})."))
     columns = [
         "path",
         "kind",
@@ -123,10 +136,9 @@ def load(
     return LoadReport(table.merge(known, on="source_id", how="left"), errors, skipped)
 
 
-def _explained(path: str, error: Exception) -> LoadError:
-    text = str(error).strip().splitlines()[0]
+def _explained(path: str, said: str) -> LoadError:
     return LoadError(
-        f"the engine stopped: {text}",
+        said.splitlines()[0],
         path=path,
         next_step="Nothing of this file is in the database. If a disk or memory is full, make room and load it again.",
     )
@@ -134,6 +146,10 @@ def _explained(path: str, error: Exception) -> LoadError:
 
 def reread(database: Database) -> None:
     """Fill every typed table that is made from log lines again, from ``log_lines`` alone."""
+    if database.read_only:
+        raise UsageError(
+            "this workbook is open for reading only.", next_step="Open it without read_only=True."
+        )
     with database.transaction():
         for table in line_tables():
             database.execute(
@@ -171,7 +187,7 @@ def _modules(package: ModuleType) -> dict[str, ModuleType]:
 
 
 def _check_zone(database: Database, zone: str | None) -> None:
-    if zone is None or re.fullmatch(r"[+-]\d\d:\d\d|Z|UTC", zone):
+    if zone is None or re.fullmatch(r"[+-](0\d|1[0-4]):[0-5]\d|Z|UTC", zone):
         return
     if not database.fetch("SELECT 1 FROM pg_timezone_names() WHERE name = $zone", zone=zone):
         raise UsageError(
@@ -189,43 +205,78 @@ class _Source:
         self.database, self.file, self.folder = database, file, folder
         self.zone, self.chosen_zone, self.year = zone or "UTC", zone, year
         self.zone_note: str | None = None
+        self.span: tuple[Any, Any, bool | None] = (None, None, None)
         self.counts = dict.fromkeys(("log_lines", "joined", "duplicates", "unread", "blank"), 0)
 
     def load(self) -> tuple[int, str]:
-        """Return the source's id, and whether it was loaded, grown or known before."""
-        older = self.database.fetch(
-            "SELECT source_id, bytes, sha256 FROM sources WHERE path = $path ORDER BY source_id DESC LIMIT 1",
-            path=self.file.path,
+        """Return the source's id, and whether it was loaded, loaded anew, grown or known before."""
+        older = self._known("path = $value ORDER BY source_id DESC", self.file.path)
+        self.clean, start = files.clean(self.file, self.folder, start=older["bytes"] if older else 0)
+        same = self._known("sha256 = $value ORDER BY source_id", self.clean.sha256) or self._known(
+            "text_sha256 = $value ORDER BY source_id", self.clean.text_sha256
         )
-        before = older[0] if older else (0, 0, "")
-        self.clean, start = files.clean(self.file, self.folder, start=before[1])
-        same = self.database.fetch(
-            "SELECT source_id, zone FROM sources WHERE sha256 = $sha", sha=self.clean.sha256
-        )
-        if same and not self._in_other_zone(same[0][1]):
-            return same[0][0], "known before"
-        replaced = same[0][0] if same else before[0] if older and start == before[2] else None
+        if same and not self._reads_other_times(same):
+            return same["source_id"], "known before"
+        grown = older if older and start == older["sha256"] else None
+        self._inherit(same or grown)
         self.loader = self._recognised()
         self.name = self.loader.__name__.rpartition(".")[2]
+        replaced = same or grown or (older if older and self._replaces_table(older) else None)
         is_log = hasattr(self.loader, "RECORDS")
-        if is_log:
-            # outside of the transaction: rowid counts physical lines only in rows that are committed
-            self._stage_log()
-        with self.database.transaction():
-            if replaced is not None:
-                _forget(self.database, replaced)
-            self.source_id = self._next_id() if replaced is None else replaced
+        try:
             if is_log:
-                self._keep_log()
-            else:
-                self._read_table()
-            self._note_source()
-        return self.source_id, "loaded" if replaced is None else "loaded anew" if same else "grown"
+                # outside of the transaction: rowid counts physical lines only in rows that are committed
+                self._stage_log()
+            with self.database.transaction():
+                if replaced:
+                    _forget(self.database, replaced["source_id"])
+                self.source_id = replaced["source_id"] if replaced else self._next_id()
+                if is_log:
+                    self._keep_log()
+                else:
+                    self._read_table()
+                self._note_source()
+        finally:
+            for table in _STAGED:
+                self.database.execute(f"DROP TABLE IF EXISTS {table}")
+        return self.source_id, "loaded" if not replaced else "grown" if replaced is grown else "loaded anew"
 
-    def _in_other_zone(self, read_as: str | None) -> bool:
-        """Whether the file is known, but its times were read in another zone than the one that is given now."""
-        given = self.chosen_zone
-        return read_as is not None and given is not None and read_as.split(" ")[0].rstrip(",") != given
+    def _known(self, where: str, value: str) -> dict[str, Any] | None:
+        names = ("source_id", "bytes", "sha256", "kind", "zone", "given_zone", "given_year")
+        rows = self.database.fetch(
+            f"SELECT {', '.join(names)} FROM sources WHERE {where} LIMIT 1", value=value
+        )
+        return dict(zip(names, rows[0], strict=True)) if rows else None
+
+    def _reads_other_times(self, known: dict[str, Any]) -> bool:
+        """Whether times of a known file would come out otherwise, by the zone or the year that is given now."""
+        if known["zone"] is None:
+            return False
+        other_zone = self.chosen_zone is not None and self.chosen_zone != (known["given_zone"] or "UTC")
+        other_year = self.year is not None and self.year != known["given_year"]
+        if not (other_zone or other_year):
+            return False
+        if self.database.fetch(_MATCHED_ELSEWHERE, id=known["source_id"])[0][0]:
+            raise LoadError(
+                "the file is loaded already, and lines of it were matched with lines of other files.",
+                path=self.file.path,
+                next_step="To read its times in another zone or year, load all files into a new database.",
+            )
+        return True
+
+    def _inherit(self, known: dict[str, Any] | None) -> None:
+        """Take zone and year from the file's earlier load where none is given now."""
+        if known:
+            self.chosen_zone = self.chosen_zone or known["given_zone"]
+            self.year = self.year or known["given_year"]
+        self.zone = self.chosen_zone or "UTC"
+
+    def _replaces_table(self, older: dict[str, Any]) -> bool:
+        """Whether this is a table that was exported again to the same path."""
+        holds_lines = "SELECT EXISTS (FROM log_lines WHERE source_id = $id)"
+        return (
+            older["kind"] == self.name and not self.database.fetch(holds_lines, id=older["source_id"])[0][0]
+        )
 
     def _next_id(self) -> int:
         return int(self.database.fetch("SELECT coalesce(max(source_id), 0) + 1 FROM sources")[0][0])
@@ -270,7 +321,13 @@ class _Source:
         for place, reason in rejoin.LOOSE_ENDS.items():
             self._reject(f"SELECT line, '{reason}' AS reason, text FROM placed WHERE place = '{place}'")
         self._reject_records()
-        self.counts["duplicates"] += overlap.drop(database, line_tables())
+        self._keep_fresh()
+
+    def _keep_fresh(self) -> None:
+        """Keep the records of ``fresh`` that no other source holds."""
+        database = self.database
+        self.span = database.fetch(_SPAN)[0]
+        self.counts["duplicates"] += overlap.drop(database, line_tables(), bool(self.span[2]))
         self.counts["log_lines"] += database.fetch("SELECT count(*) FROM fresh")[0][0]
         self._keep_log_lines()
 
@@ -325,6 +382,8 @@ class _Source:
         return year
 
     def _saved(self) -> datetime:
+        if self.file.saved is not None:
+            return self.file.saved
         if self.file.on_disk is None:
             return datetime.now(UTC).replace(tzinfo=None)
         return datetime.fromtimestamp(self.file.on_disk.stat().st_mtime, UTC).replace(tzinfo=None)
@@ -387,9 +446,8 @@ class _Source:
                     f"CREATE OR REPLACE TEMP TABLE fresh AS SELECT {_LINE_COLUMNS}"
                     f" FROM (SELECT *{extra} FROM incoming) ORDER BY line"
                 )
-                self.counts["duplicates"] += overlap.drop(database, line_tables())
-                self.counts["log_lines"] += database.fetch("SELECT count(*) FROM fresh")[0][0]
-                self._keep_log_lines()
+                self.counts["joined"] += rejoin.join_chunks(database)
+                self._keep_fresh()
                 return
             database.execute(
                 f"INSERT INTO {table} BY NAME"
@@ -429,6 +487,12 @@ class _Source:
             lines=clean.lines,
             zone=self.zone_note,
             notes="; ".join(dict.fromkeys(clean.notes)) or None,
+            text=clean.text_sha256,
+            first=self.span[0],
+            last=self.span[1],
+            whole=self.span[2],
+            given_zone=self.chosen_zone,
+            given_year=self.year,
             **counts,
         )
 
@@ -445,7 +509,6 @@ def _fill_typed_tables(database: Database) -> None:
         database.execute(f"INSERT INTO {module.TABLE} BY NAME SELECT {kept} FROM parsed")
         if "unread" in columns:
             database.execute(_UNREAD_FIELDS)
-    database.execute("DROP TABLE IF EXISTS parsed")
 
 
 def _forget(database: Database, source_id: int) -> None:
@@ -466,10 +529,28 @@ LEFT JOIN lines USING (source_id, line)
 ORDER BY source_id, line, reason
 """
 
+_STAGED = ("physical", "pieces", "placed", "whole", "fresh", "chunks", "used", "matched", "parsed")
+
+_SPAN = """
+SELECT min(time), max(time), bool_and(time = date_trunc('second', time)) FILTER (WHERE time IS NOT NULL)
+FROM fresh
+"""
+
+# Lines that were dropped as duplicates of this source could not come back when its times change.
+_MATCHED_ELSEWHERE = """
+SELECT EXISTS (
+    FROM sources AS other
+    JOIN sources AS this ON this.source_id = $id
+    WHERE (other.source_id <> $id AND other.duplicates > 0 OR this.duplicates > 0)
+        AND other.first_time <= this.last_time
+        AND other.last_time >= this.first_time
+)
+"""
+
 _SOURCE_ROW = """
 INSERT INTO sources BY NAME
 WITH spans AS (
-    SELECT min(time) AS first_time, max(time) AS last_time FROM log_lines WHERE source_id = $id
+    SELECT $first::TIMESTAMP AS first_time, $last::TIMESTAMP AS last_time
     UNION ALL
     SELECT min(time), max(time) FROM transaction_samples WHERE source_id = $id
     UNION ALL
@@ -490,6 +571,10 @@ SELECT
     min(first_time) AS first_time,
     max(last_time) AS last_time,
     $zone AS zone,
-    $notes AS notes
+    $notes AS notes,
+    $text AS text_sha256,
+    $whole::BOOLEAN AS whole_seconds,
+    $given_zone AS given_zone,
+    $given_year::INTEGER AS given_year
 FROM spans
 """

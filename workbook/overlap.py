@@ -7,33 +7,26 @@ from collections.abc import Iterable
 from workbook.database import Database
 
 
-def drop(database: Database, tables: Iterable[str]) -> int:
+def drop(database: Database, tables: Iterable[str], fresh_is_coarse: bool) -> int:
     """Drop lines of ``fresh`` that another source holds; return how many.
 
     Of the same line in whole seconds and in microseconds the finer one stays: where that is the one in ``fresh``, the
     other is taken out of ``log_lines`` and the given typed tables and counted as a duplicate of its own source. So the
-    order of loading does not matter.
+    order of loading does not matter. A line of ``fresh`` takes the place of one other line at most.
     """
-    sources = [row[0] for row in database.fetch(_OVERLAPPING)]
-    if not sources:
-        return 0
-    fresh_is_coarse = _is_coarse(database, "fresh", "true")
     dropped = 0
-    for source_id in sources:
-        source_is_coarse = _is_coarse(database, "log_lines", f"source_id = {int(source_id)}")
+    database.execute("CREATE OR REPLACE TEMP TABLE used (line BIGINT)")
+    for source_id, source_is_coarse in database.fetch(_OVERLAPPING):
         unit = "second" if source_is_coarse or fresh_is_coarse else "microsecond"
         database.execute(_MATCHED.format(unit=unit, source_id=int(source_id)))
         matched = int(database.fetch("SELECT count(*) FROM matched")[0][0])
         if source_is_coarse and not fresh_is_coarse:
             _take_out(database, source_id, matched, tables)
+            database.execute("INSERT INTO used SELECT line FROM matched")
         else:
             dropped += matched
             database.execute("DELETE FROM fresh WHERE line IN (SELECT line FROM matched)")
     return dropped
-
-
-def _is_coarse(database: Database, table: str, where: str) -> bool:
-    return bool(database.fetch(_IS_COARSE.format(table=table, where=where))[0][0])
 
 
 def _take_out(database: Database, source_id: int, count: int, tables: Iterable[str]) -> None:
@@ -56,18 +49,12 @@ def _take_out(database: Database, source_id: int, count: int, tables: Iterable[s
 
 
 _OVERLAPPING = """
-SELECT source_id
+SELECT source_id, coalesce(whole_seconds, false) AS is_coarse
 FROM sources
 WHERE last_time >= (SELECT date_trunc('second', min(time)) FROM fresh)
     AND first_time <= (SELECT max(time) + INTERVAL 1 SECOND FROM fresh)
     AND source_id IN (SELECT DISTINCT source_id FROM log_lines)
 ORDER BY source_id
-"""
-
-_IS_COARSE = """
-SELECT coalesce(bool_and(time = date_trunc('second', time)), false)
-FROM {table}
-WHERE {where} AND time IS NOT NULL
 """
 
 # Copies of one line are matched in order: the first here with the first there. The command line trims and collapses
@@ -84,10 +71,10 @@ here AS (
         date_trunc('{unit}', time) AS moment,
         source,
         process,
-        regexp_replace(trim(message), '\s+', ' ', 'g') AS words,
+        regexp_replace(trim(coalesce(message, '')), '\s+', ' ', 'g') AS words,
         row_number() OVER (PARTITION BY moment, source, process, words ORDER BY line) AS copy
     FROM fresh
-    WHERE time IS NOT NULL
+    WHERE time IS NOT NULL AND line NOT IN (SELECT line FROM used)
 ),
 there AS (
     SELECT
@@ -95,12 +82,17 @@ there AS (
         date_trunc('{unit}', time) AS moment,
         source,
         process,
-        regexp_replace(trim(message), '\s+', ' ', 'g') AS words,
+        regexp_replace(trim(coalesce(message, '')), '\s+', ' ', 'g') AS words,
         row_number() OVER (PARTITION BY moment, source, process, words ORDER BY line) AS copy
     FROM log_lines, span
     WHERE source_id = {source_id} AND time >= low AND time <= high
 )
 SELECT line, known_line
 FROM here
-JOIN there USING (moment, source, process, words, copy)
+JOIN there
+    ON here.moment = there.moment
+    AND here.source IS NOT DISTINCT FROM there.source
+    AND here.process IS NOT DISTINCT FROM there.process
+    AND here.words = there.words
+    AND here.copy = there.copy
 """

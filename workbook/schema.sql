@@ -5,7 +5,9 @@
 -- One row: what wrote this database.
 CREATE TABLE IF NOT EXISTS workbook (
     -- number of the schema; a database with a higher number was made by a newer workbook
-    schema_version INTEGER NOT NULL
+    schema_version INTEGER NOT NULL,
+    -- SHA-256 of the macros below, which are made anew when a newer workbook has others; NULL before the first time
+    macros_sha256 VARCHAR
 );
 
 -- One row for each loaded file. lines = log_lines + joined + duplicates + unread + blank.
@@ -39,7 +41,15 @@ CREATE TABLE IF NOT EXISTS sources (
     -- zone that times without an offset were read in, and how it was decided; NULL when every time has its offset
     zone VARCHAR,
     -- what the reader noticed: encoding, colours, replaced bytes, a cut archive; NULL when nothing
-    notes VARCHAR
+    notes VARCHAR,
+    -- SHA-256 of the clean text, the same for a log and its gz
+    text_sha256 VARCHAR,
+    -- whether every time in the file is a whole second; NULL when no record has a time
+    whole_seconds BOOLEAN,
+    -- zone that the person gave for times without one; NULL when none was given
+    given_zone VARCHAR,
+    -- year that the person gave for times without one; NULL when none was given
+    given_year INTEGER
 );
 
 -- One row for each record of a log, whole.
@@ -531,8 +541,6 @@ CREATE OR REPLACE MACRO leading_number(text) AS
         END
     );
 
--- The median and other quantiles of ms are quantile_cont(…): linear between the two nearest values (type 7).
-
 -- The UTC time of a local time in a zone: a name such as America/New_York, or an offset such as +02:00. A local time that
 -- a change of clocks skips or repeats is read in the zone's standard time.
 CREATE OR REPLACE MACRO utc_of(local_time, zone) AS
@@ -652,8 +660,8 @@ CREATE OR REPLACE MACRO words_route(path) AS
         'g'
     );
 
--- The route of a path that bare_path gave; where both are columns, the statement stays small. Paths of words, numbers and UUIDs, maybe with a fingerprinted asset at the end,
--- are most paths; they need no look at each segment.
+-- The route of a path that bare_path gave. Most paths are words, numbers and UUIDs, maybe with a fingerprinted asset at
+-- the end: they need no look at each segment.
 CREATE OR REPLACE MACRO bare_route(path) AS
     CASE
         WHEN NOT regexp_matches(path, '(?s)[0-9@]|.{32}') THEN path

@@ -48,6 +48,8 @@ def read_offset(zone: str | None) -> timedelta:
     if zone is None or zone.upper() in ("", "Z", "UTC"):
         return timedelta(0)
     digits = zone[1:].replace(":", "")
+    if int(digits[:2]) > 14 or int(digits[2:]) > 59:
+        raise UsageError(f"{zone} is not the offset of a zone.", next_step="Write it as +0200 or -07:00.")
     ahead = timedelta(hours=int(digits[:2]), minutes=int(digits[2:]))
     return -ahead if zone.startswith("-") else ahead
 

@@ -10,7 +10,7 @@ import pandas as pd
 
 from workbook import analysis, loading, timeline
 from workbook.analysis import Analysis, Evidence, Finding, Result
-from workbook.database import Database, as_values, inlined, schema
+from workbook.database import Database, as_values, inlined, schema, table_names
 from workbook.errors import UsageError
 from workbook.loading import LoadReport
 from workbook.window import Window
@@ -101,12 +101,7 @@ class Workbook:
 
     def tables(self) -> pd.DataFrame:
         """Return one row per column of every table: table, rows, column, type, meaning (with unit)."""
-        rows = {
-            name: self._database.fetch(f"SELECT count(*) FROM {name}")[0][0]
-            for (name,) in self._database.fetch(
-                "SELECT table_name FROM duckdb_tables() WHERE NOT temporary ORDER BY table_name"
-            )
-        }
+        rows = {name: self._database.fetch(f"SELECT count(*) FROM {name}")[0][0] for name in table_names()}
         types = {
             (table, column): kind
             for table, column, kind in self._database.fetch(
@@ -269,8 +264,9 @@ class Workbook:
         return self._database.frame(timeline.MARKS.replace("{gaps}", timeline.GAPS), **_ends(window))
 
     def _outside(self, window: Window) -> bool:
-        sql = "SELECT count(*) FROM log_lines WHERE in_window(time, $start, $end)"
-        return not self._database.fetch(sql, **_ends(window))[0][0]
+        sql = "SELECT count(*), count(*) FILTER (WHERE in_window(time, $start, $end)) FROM log_lines"
+        lines, inside = self._database.fetch(sql, **_ends(window))[0]
+        return lines > 0 and inside == 0
 
     def _nothing_in(self, window: Window) -> Finding:
         first, last = self._database.fetch("SELECT min(first_time), max(last_time) FROM sources")[0]
@@ -303,7 +299,8 @@ SELECT
     wanted.line,
     sources.path,
     coalesce(strftime(log_lines.time, '%Y-%m-%dT%H:%M:%S.%f+00:00 '), '')
-        || log_lines.source || '[' || log_lines.process || ']: ' || log_lines.message AS text
+        || coalesce(log_lines.source || '[' || log_lines.process || ']: ', log_lines.source || ': ', '')
+        || log_lines.message AS text
 FROM wanted
 JOIN sources USING (source_id)
 LEFT JOIN log_lines USING (source_id, line)

@@ -5,11 +5,11 @@ One row for each dyno and stretch of time, at most 200 stretches in a window.
 Columns: ``dyno``; ``time`` (UTC): the start of the stretch; ``width_s``: its length, cut at the ends of the log
 and of the window; ``mean_in_flight``, ``max_in_flight``: requests that were waiting or worked on at the dyno at
 once; ``busy_share``: the share of the stretch with one or more; ``arrivals``: requests that came in it;
-``arrivals_s``, ``longest_s``: how long those were in flight in all, and at most; ``p95_in_flight``: of the dyno in the whole
-window, by time; ``crowded_s``: seconds with ``crowd`` or more in flight while another dyno that was up had
-none, ``crowded_h12_s``: those with an H12 among them; ``h12``, ``h12_open``: H12 among the arrivals, and those whose true
-end no line tells (counted to the router's line: a lower bound); ``whole_seconds``: arrivals whose line has
-no fraction of a second; ``evidence``: the longest of the arrivals.
+``arrivals_s``, ``longest_s``: how long those were in flight in all, and at most; ``p95_in_flight``: of the dyno
+in the whole window, by time; ``crowded_s``: seconds with ``crowd`` or more in flight while another dyno that was
+up had none, ``crowded_h12_s``: those with an H12 among them; ``h12``, ``h12_open``: H12 among the arrivals, and
+those whose true end no line tells (counted to the router's line: a lower bound); ``whole_seconds``: arrivals
+whose line has no fraction of a second; ``evidence``: the longest of the arrivals.
 
 A request is in flight from the time of its line less wait, connect and service until that time; an H12 until
 rack-timeout's last line of it. Websockets and requests that reached no dyno are left out. Where times are whole
@@ -82,7 +82,7 @@ span AS (
         coalesce(
             list_min(
                 list_filter(
-                    [1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 21600, 86400],
+                    [1, 2, 5, 10, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 21600, 86400],
                     lambda width: width * 198 >= span_s
                 )
             ),
@@ -119,7 +119,7 @@ events AS (
         CASE WHEN whole_seconds THEN 0 ELSE 1 END AS sure,
         is_h12::INTEGER AS h12,
         NULL::BOOLEAN AS is_up,
-        NULL::TIMESTAMP AS said
+        NULL::BIGINT AS said
     FROM shown
     UNION ALL
     SELECT dyno, least(ended, last), -1, CASE WHEN whole_seconds THEN 0 ELSE -1 END, -is_h12::INTEGER, NULL, NULL
@@ -136,7 +136,7 @@ events AS (
     SELECT dyno, unnest([time, until]), 0, 0, 0, NULL, NULL
     FROM dynos, stretches
     UNION ALL
-    SELECT dyno, greatest(time, first), 0, 0, 0, to_state = 'up', time
+    SELECT dyno, greatest(time, first), 0, 0, 0, to_state = 'up', row_number() OVER (ORDER BY time, source_id, line)
     FROM dyno_states
     SEMI JOIN dynos USING (dyno)
     CROSS JOIN span
@@ -149,8 +149,7 @@ moments AS (
         sum(change)::BIGINT AS change,
         sum(sure)::BIGINT AS sure,
         sum(h12)::BIGINT AS h12,
-        -- of two changes of state in one second the dyno may be up in between: then it is not called idle
-        bool_and(is_up) FILTER (said IS NOT NULL) AS is_up
+        arg_max(is_up, said) AS is_up
     FROM events
     GROUP BY dyno, time
 ),
@@ -170,6 +169,11 @@ levels AS (
     WINDOW so_far AS (PARTITION BY dyno ORDER BY time ROWS UNBOUNDED PRECEDING)
     QUALIFY until IS NOT NULL
 ),
+crowd_ends AS (
+    SELECT dyno, bucket, h12_in_flight > 0 AS with_h12, unnest([time, until]) AS time, unnest([-1, 1]) AS sign
+    FROM levels
+    WHERE sure_in_flight >= $crowd
+),
 idle_times AS (
     SELECT
         greatest(
@@ -178,6 +182,7 @@ idle_times AS (
         ) AS idle_from,
         until AS idle_to
     FROM levels
+    SEMI JOIN crowd_ends USING (bucket)
     WHERE in_flight = 0 AND is_up AND idle_to > idle_from
 ),
 idle_dynos AS (
@@ -201,11 +206,6 @@ idle_clock AS (
             0
         ) AS idle_s
     FROM idle_dynos
-),
-crowd_ends AS (
-    SELECT dyno, bucket, h12_in_flight > 0 AS with_h12, unnest([time, until]) AS time, unnest([-1, 1]) AS sign
-    FROM levels
-    WHERE sure_in_flight >= $crowd
 ),
 crowds AS (
     SELECT
@@ -284,3 +284,199 @@ LEFT JOIN arrived USING (dyno, bucket)
 LEFT JOIN crowded USING (dyno, bucket)
 ORDER BY dyno, stretches.time
 """
+
+
+def rows(
+    query: Query, window: Window, *, crowd: Annotated[int, Bounds(2, 100)] = limits.CROWD_REQUESTS
+) -> pd.DataFrame:
+    """Return requests in flight per dyno and stretch of time; columns and units stand at the head of this file."""
+    ends = {"start": window.start, "end": window.end}
+    return query(SQL, **ends, crowd=crowd, longest_ms=LONGEST_MS, h12_ms=limits.H12_MS)
+
+
+def findings(rows: pd.DataFrame, *, crowd: int = limits.CROWD_REQUESTS) -> list[Finding]:
+    """Return how busy the dynos were, who was crowded while others idled, and how far the numbers hold."""
+    if rows.empty:
+        return [
+            Finding(
+                "cannot_tell",
+                "How many requests were in flight cannot be said: no router line here has time, dyno and service.",
+                next_step="Load a log with the times of its lines: `heroku logs`, or an archive.",
+                reference=REFERENCE,
+            )
+        ]
+    told = [_crowded(rows, crowd), _busy(rows), _little(rows), _open_ends(rows)]
+    return [finding for finding in told if finding is not None]
+
+
+def _per_dyno(rows: pd.DataFrame) -> pd.DataFrame:
+    held = rows.assign(
+        request_s=rows["mean_in_flight"] * rows["width_s"], busy_s=rows["busy_share"] * rows["width_s"]
+    )
+    summed = held.groupby("dyno", sort=True)[["request_s", "busy_s", "width_s", "arrivals"]].sum()
+    tops = held.groupby("dyno", sort=True)[["max_in_flight", "p95_in_flight"]].max()
+    return summed.join(tops).assign(
+        mean=summed["request_s"] / summed["width_s"], busy_share=summed["busy_s"] / summed["width_s"]
+    )
+
+
+def _busy(rows: pd.DataFrame) -> Finding:
+    dynos = _per_dyno(rows)
+    fullest = dynos.sort_values("max_in_flight", ascending=False, kind="stable").iloc[0]
+    blurred, arrivals = int(rows["whole_seconds"].sum()), int(rows["arrivals"].sum())
+    blur = (
+        f" Times of {blurred:,} are whole seconds: most and busy time are blurred by a second."
+        if blurred
+        else ""
+    )
+    shown = dynos.head(20)
+    return Finding(
+        "note",
+        f"{words.plural(len(dynos), 'dyno')} held {words.number(float(dynos['mean'].sum()))} requests in flight "
+        f"on average (busy slots), busy {_range(dynos['busy_share'], words.share)} of the time; "
+        f"at most {int(fullest['max_in_flight']):,} at once ({fullest.name}), "
+        f"{int(dynos['p95_in_flight'].max()):,} or fewer for 95 % of the time; "
+        f"{words.plural(arrivals, 'request')}{span_of(rows)}.{blur}",
+        numbers={
+            "requests": arrivals,
+            "mean_in_flight_requests": round(float(dynos["mean"].sum()), 4),
+            "mean_in_flight_requests_by_dyno": {str(k): round(float(v), 4) for k, v in shown["mean"].items()},
+            "p95_in_flight_requests_by_dyno": {str(k): int(v) for k, v in shown["p95_in_flight"].items()},
+            "max_in_flight_requests_by_dyno": {str(k): int(v) for k, v in shown["max_in_flight"].items()},
+            "busy_share_by_dyno": {str(k): round(float(v), 4) for k, v in shown["busy_share"].items()},
+            "whole_second_requests": blurred,
+        },
+        evidence=_lines(rows, "max_in_flight"),
+        next_step="Compare with the slots (processes times threads) of a dyno, which the log does not name: "
+        "more in flight than slots are waiting.",
+        reference=REFERENCE,
+        about=times_of(rows),
+    )
+
+
+def _crowded(rows: pd.DataFrame, crowd: int) -> Finding | None:
+    if rows["dyno"].nunique() < 2:
+        return None
+    crowded = rows[rows["crowded_s"] > 0]
+    if crowded.empty:
+        return Finding(
+            "ruled_out",
+            f"No dyno surely held {crowd:,} or more requests while another stood idle, in "
+            f"{words.plural(int(rows['arrivals'].sum()), 'request')} "
+            f"of {words.plural(rows['dyno'].nunique(), 'dyno')}.",
+            numbers={"requests": int(rows["arrivals"].sum()), "crowd_requests": crowd},
+            reference=REFERENCE,
+            about=times_of(rows),
+        )
+    seconds = (
+        crowded.groupby("dyno", sort=True)["crowded_s"].sum().sort_values(ascending=False, kind="stable")
+    )
+    h12_s = float(crowded["crowded_h12_s"].sum())
+    with_h12 = f", {h12_s:,.0f} s of it with requests that ended in H12" if h12_s else ""
+    by_dyno = ", ".join(f"{dyno} {s:,.0f} s" for dyno, s in seconds.head(5).items())
+    return Finding(
+        "warning" if h12_s else "note",
+        f"{words.plural(len(seconds), 'dyno')} held {crowd:,} or more requests while another dyno stood idle: "
+        f"{by_dyno}{with_h12}{span_of(crowded)}; the router picks at random.",
+        numbers={
+            "crowded_seconds_by_dyno": {
+                str(dyno): round(float(s), 1) for dyno, s in seconds.head(20).items()
+            },
+            "crowded_with_h12_seconds": round(h12_s, 1),
+            "crowd_requests": crowd,
+        },
+        evidence=_lines(crowded, "crowded_s"),
+        next_step="Run blockers for the slow requests that held those dynos. More slots per dyno help more than more "
+        "dynos: the router does not see which are busy. Where a dyno has as many slots, it was no queue.",
+        reference=REFERENCE,
+        confidence="high" if not rows["whole_seconds"].any() else "medium",
+        about=times_of(crowded),
+    )
+
+
+def _little(rows: pd.DataFrame) -> Finding | None:
+    held_s = float((rows["mean_in_flight"] * rows["width_s"]).sum())
+    came_s, longest_s = float(rows["arrivals_s"].sum()), float(rows["longest_s"].max())
+    window_s = float(rows.groupby("dyno")["width_s"].sum().max())
+    if not held_s or not came_s or 2 * longest_s >= window_s:
+        return None
+    off, edge = abs(held_s - came_s) / held_s, 2 * longest_s / window_s
+    holds = off <= edge + 1e-4
+    law = f"L = {words.number(held_s / window_s)}, λW = {words.number(came_s / window_s)} requests"
+    return Finding(
+        "ruled_out" if holds else "note",
+        f"Little's law {'holds' if holds else 'is off'} by {words.share(off)} ({law}; the ends of the window "
+        f"explain {words.share(edge)}): {'no' if holds else 'maybe'} time was lost or counted twice.",
+        numbers={
+            "in_flight_seconds": round(held_s, 1),
+            "arrived_seconds": round(came_s, 1),
+            "off_share": round(off, 6),
+        },
+        next_step=""
+        if holds
+        else "Choose a window that begins and ends in calm times; if it stays, lines are missing.",
+        reference=REFERENCE,
+    )
+
+
+def _open_ends(rows: pd.DataFrame) -> Finding | None:
+    still_open = int(rows["h12_open"].sum())
+    if not still_open:
+        return None
+    return Finding(
+        "note",
+        f"{words.plural(still_open, 'H12 request')} of {int(rows['h12'].sum()):,} may have run on: no line tells their "
+        "end, so they count until the router gave up and what is in flight is a lower bound.",
+        numbers={"open_h12_requests": still_open, "h12_requests": int(rows["h12"].sum())},
+        evidence=_lines(rows[rows["h12_open"] > 0], "longest_s"),
+        next_step="Let rack-timeout (or its like) log at level info: it logs the end of the work.",
+        reference=REFERENCE,
+    )
+
+
+def _range(values: pd.Series, write: Any) -> str:
+    low, high = write(float(values.min())), write(float(values.max()))
+    return low if low == high else f"{low} to {high}"
+
+
+def _lines(rows: pd.DataFrame, by: str) -> tuple[Any, ...]:
+    worst = rows.sort_values(by, ascending=False, kind="stable", na_position="last")["evidence"]
+    return cite([cell for cell in worst.head(10) if isinstance(cell, dict)])
+
+
+def chart(rows: pd.DataFrame, *, marks: pd.DataFrame | None = None) -> Any:
+    """Return the mean number of requests in flight over time, a line per dyno."""
+    import altair as alt
+
+    if rows.empty:
+        return charts.empty("no request with time, dyno and service")
+    fullest = _per_dyno(rows).sort_values("request_s", ascending=False, kind="stable").index[:8]
+    shown = rows[rows["dyno"].isin(fullest)].drop(columns="evidence")
+    told = [
+        "dyno:N",
+        charts.time_tooltip("time"),
+        alt.Tooltip("mean_in_flight:Q", format=".3f"),
+        "max_in_flight:Q",
+        alt.Tooltip("busy_share:Q", format=".1%"),
+        "arrivals:Q",
+        alt.Tooltip("crowded_s:Q", format=".1f"),
+    ]
+    lines = (
+        alt.Chart(shown)
+        .mark_line(interpolate="step-after", point={"size": 12})
+        .encode(
+            x=charts.time_axis("time"),
+            y=alt.Y("mean_in_flight:Q", title="requests in flight (mean)"),
+            color=alt.Color("dyno:N", title="dyno"),
+            tooltip=told,
+        )
+    )
+    each = f"mean of each {words.ms(float(rows['width_s'].max()) * 1000)}"
+    if rows["dyno"].nunique() > len(fullest):
+        each += f"; the {len(fullest)} fullest of {rows['dyno'].nunique():,} dynos"
+    said = f"Requests in flight at {words.plural(shown['dyno'].nunique(), 'dyno')}, {each}."
+    return charts.theme(
+        charts.describe(charts.with_marks(lines, marks, rows["time"]), said),
+        "Requests in flight by dyno",
+        each,
+    )

@@ -145,8 +145,9 @@ class Clock:
 
     def _utc(self, local: datetime) -> datetime:
         self.without_zone += 1
-        placed = local.replace(tzinfo=self.zone)
-        self.repeated += placed.utcoffset() != placed.replace(fold=1).utcoffset()
+        # an hour that the clocks repeat is read in standard time, as utc_of reads it
+        placed = local.replace(tzinfo=self.zone, fold=1)
+        self.repeated += placed.utcoffset() != placed.replace(fold=0).utcoffset()
         return placed.astimezone(UTC).replace(tzinfo=None)
 
     def notes(self) -> list[str]:

@@ -103,5 +103,6 @@ NOT_MINE = (
 
 
 def score(head: list[str]) -> float:
-    """Return the share of lines that begin as a dump's lines do; a fifth is enough, for dumps embed everything else."""
-    return sum(re.match(_ENVELOPE, line, re.ASCII) is not None for line in head) / max(len(head), 1)
+    """Return near 1 when a fifth of the lines begin as a dump's lines do, for dumps embed everything else; else the share."""
+    share = sum(re.match(_ENVELOPE, line, re.ASCII) is not None for line in head) / max(len(head), 1)
+    return max(share, 0.98) if share >= 0.2 else share
