@@ -63,7 +63,7 @@ def files() -> dict[str, bytes]:
         "new-relic-throughput.csv": as_csv(new_relic.throughput(truth.requests)),
         "new-relic-events.csv": as_csv(new_relic.events(truth.requests)),
     }
-    return {**contents, "planted.json": planted(truth, log, contents)}
+    return {**contents, ".planted.json": planted(truth, log, contents)}
 
 
 def the_truth() -> Truth:

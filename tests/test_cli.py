@@ -1,6 +1,7 @@
 """The command line: the same words as the notebook; one sentence for what a person can mend."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -110,6 +111,45 @@ def test_what_a_person_can_mend_is_one_sentence(here, run, name):
     status, _, err = run(*arguments)
     assert status == 2
     assert said in err and "Traceback" not in err and err.count("\n") <= 4
+
+
+def test_a_load_that_fails_leaves_no_database_behind(here, run):
+    assert run("load", "nowhere.log")[0] == 2
+    (here / "README.md").write_text("# nothing to load\n")
+    assert run("load", ".")[0] == 2
+    assert sorted(path.name for path in here.iterdir()) == ["README.md"]
+
+
+def test_a_report_is_not_written_over_what_it_is_about(here, run):
+    (here / "dump.log").write_text(LINE.format(n=1))
+    run("load", "dump.log", "--db", "kept.duckdb")
+    for arguments in (["dump.log", "-o", "dump.log"], ["--db", "kept.duckdb", "-o", "kept.duckdb"]):
+        status, _, err = run("report", *arguments)
+        assert status == 2 and "is one of the files that the report is about" in err
+    assert (here / "dump.log").read_text() == LINE.format(n=1)
+    assert run("sources", "--db", "kept.duckdb")[0] == 0
+
+
+def test_run_triage_takes_paths_and_windows_and_refuses_flags(here, run):
+    (here / "dump.log").write_text(LINE.format(n=1))
+    assert run("run", "triage", "--from", "2014-01-01", "dump.log")[0] == 0
+    status, _, err = run("run", "triage", "dump.log", "--high-wait-ms", "3")
+    assert status == 2 and "triage does not know --high-wait-ms" in err
+
+
+def test_a_name_cannot_steer_the_terminal(here, run):
+    (here / "evil\x1b[31m\nname.log").write_text("\x1b]0;title\x07 nothing known\n")
+    status, out, err = run("load", ".")
+    assert status == 2 and "\x1b" not in out + err and "name.log" in err
+
+
+def test_a_plain_terminal_gets_its_answer(here):
+    (here / "dump.log").write_text(LINE.format(n=1))
+    done = subprocess.run(
+        [sys.executable, "-m", "workbook.cli", "triage", "dump.log"],
+        env={**os.environ, "PYTHONIOENCODING": "ascii"}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0 and "Traceback" not in done.stderr
 
 
 def test_one_bad_file_does_not_stop_the_others(here, run):

@@ -128,7 +128,10 @@ def test_reading_only_refuses_to_load(tmp_path):
         pytest.raises(WorkbookError, match="reading only"),
     ):
         wb.load(tmp_path)
-    with Workbook.open(tmp_path / "x.duckdb", read_only=True) as wb, pytest.raises(WorkbookError, match="reading only"):
+    with (
+        Workbook.open(tmp_path / "x.duckdb", read_only=True) as wb,
+        pytest.raises(WorkbookError, match="reading only"),
+    ):
         wb.reread()
 
 

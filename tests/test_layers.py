@@ -10,7 +10,7 @@ PACKAGE = Path(__file__).parents[1] / "workbook"
 BASE = {"errors", "window", "limits", "codes", "words", "palette"}
 BELOW_LOADING = BASE | {"database", "files"}
 VIEW = BASE | {"analysis", "charts", "render", "notebook_html", "cells", "timeline"}
-JUDGES = VIEW | {"statistics", "growth", "quota", "trend"}
+JUDGES = VIEW | {"statistics", "growth", "harm", "quota", "trend"}
 ALLOWED = {
     "errors": set(),
     "window": {"errors"},
@@ -18,6 +18,7 @@ ALLOWED = {
     "codes": set(),
     "words": set(),
     "statistics": {"limits"},
+    "harm": {"limits", "statistics", "codes"},
     "quota": {"limits"},
     "trend": set(),
     "growth": {"limits", "statistics", "trend"},
@@ -42,7 +43,8 @@ ALLOWED = {
     "report": JUDGES | {"redact"},
     "redact_patterns": set(),
     "redact": BASE | {"redact_patterns"},
-    "workbook": JUDGES | BELOW_LOADING | {"loading", "report", "redact", "panel"},
+    "workbook": JUDGES | BELOW_LOADING | {"loading", "progress", "report", "redact", "panel"},
+    "progress": BASE,
     "lab": BASE,
     "panel": BASE | {"workbook", "analysis", "panel"},
     "cli": BASE | {"workbook", "analysis"},

@@ -239,7 +239,9 @@ def test_a_name_that_looks_like_a_pattern_is_that_file_and_no_other(wb, tmp_path
 def test_lines_without_a_process_are_counted_once(wb, load_text):
     load_text("".join(archive_line(n, n, "", f"cron {n}") for n in range(6)), name="a.tsv")
     load_text("".join(archive_line(n, n, "", f"cron {n}") for n in range(2, 9)), name="b.tsv")
-    assert wb.sql("SELECT count(*) AS n, count(DISTINCT message) AS d FROM log_lines").values.tolist() == [[9, 9]]
+    assert wb.sql("SELECT count(*) AS n, count(DISTINCT message) AS d FROM log_lines").values.tolist() == [
+        [9, 9]
+    ]
     assert balanced(wb)
 
 
@@ -249,7 +251,9 @@ def orders(names):
 
 def test_many_sources_give_the_same_lines_in_every_order(tmp_path):
     def archive(*lines: tuple[int, str]) -> str:
-        return "".join(archive_line(n, second, "app/web.1", text) for n, (second, text) in enumerate(lines, 1))
+        return "".join(
+            archive_line(n, second, "app/web.1", text) for n, (second, text) in enumerate(lines, 1)
+        )
 
     def dump(*lines: tuple[str, str]) -> str:
         return "".join(f"2024-03-04T12:00:{second}+00:00 app[web.1]: {text}\n" for second, text in lines)
@@ -321,7 +325,9 @@ def test_a_table_exported_again_replaces_the_older_one(wb, load_text):
     assert wb.sql("SELECT calls FROM transactions")["calls"].tolist() == [140]
 
 
-@pytest.mark.parametrize("first", ["Transaction,Apdex,Count,Avg (ms)", '{"a":1}', "=== web (1X): `x`", "web.1: up 2013/05/07"])
+@pytest.mark.parametrize(
+    "first", ["Transaction,Apdex,Count,Avg (ms)", '{"a":1}', "=== web (1X): `x`", "web.1: up 2013/05/07"]
+)
 def test_a_log_that_embeds_other_things_is_a_log(wb, load_text, first):
     load_text(f"{first}\n" + router_lines(1, 2, 3))
     assert wb.sources()["kind"].tolist() == ["heroku_logs"]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import io
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,6 +24,10 @@ _FORMATS = ("text", "json", "csv", "markdown")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return 0 when done, 1 for critical findings with --fail-on critical, 2 if mendable."""
     given = list(sys.argv[1:] if arguments is None else arguments)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # a terminal without ─ or é still gets its answer
+            stream.reconfigure(errors="backslashreplace")
     parser = _parser()
     options, extra = parser.parse_known_args(given)
     try:
@@ -34,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except WorkbookError as error:
         if options.debug:
             raise
-        print(f"workbook: {error}", file=sys.stderr)
+        _complain(str(error))
         return 2
     except KeyboardInterrupt:
         print(
@@ -44,8 +50,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     except BrokenPipeError:
         # the reader (head) has seen enough: let the interpreter close without a word
-        sys.stdout = open("/dev/null", "w")  # noqa: SIM115, PTH123
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123
         return 0
+    except Exception as error:
+        if options.debug:
+            raise
+        _complain(
+            f"something went wrong: {type(error).__name__}: {error} Run it again with --debug and report it."
+        )
+        return 2
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -120,6 +133,13 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _complain(text: str) -> None:
+    """Write one sentence to stderr; what a log or a file name put into it cannot steer the terminal."""
+    from workbook import words
+
+    print(f"workbook: {words.visible(text, one_line=True)}", file=sys.stderr)
+
+
 def _version() -> str:
     from importlib.metadata import PackageNotFoundError, version
 
@@ -149,31 +169,21 @@ def _load(workbook: Workbook, options: argparse.Namespace) -> bool:
     """Load the paths of a command; report errors on stderr; return whether all went well."""
     if not options.paths:
         return True
-    from tqdm import tqdm
-
-    with tqdm(total=None, unit="file", leave=False, disable=None, file=sys.stderr) as bar:
-
-        def progress(path: str, number: int, count: int) -> None:
-            bar.total = count
-            bar.set_description(Path(path).name[:40], refresh=False)
-            bar.update(number - bar.n - 1)
-            bar.refresh()
-
-        report = workbook.load(*options.paths, zone=options.zone, year=options.year, progress=progress)
+    report = workbook.load(*options.paths, zone=options.zone, year=options.year)
     for error in report.errors:
-        print(f"workbook: {error}", file=sys.stderr)
+        _complain(str(error))
     if options.command == "load":
         from workbook import render
 
         shown = str(report) if options.format == "text" else render.table(report.table, options.format)
         print(shown)
     elif report.table.empty:
-        raise UsageError("nothing could be loaded.", next_step="Mend the errors above, or name other files.")
+        raise UsageError("nothing could be loaded.", next_step="Name a folder or a file with exports.")
     else:
-        lines = int(report.table["lines"].sum())
-        files = len(report.table)
-        print(f"loaded {lines:,} lines of {files} {'file' if files == 1 else 'files'}", file=sys.stderr)
-    return report.ok
+        known = report.table.drop_duplicates("source_id")
+        files = "1 file" if len(known) == 1 else f"{len(known)} files"
+        print(f"loaded {int(known['lines'].sum()):,} lines of {files}", file=sys.stderr)
+    return report.ok and not report.table.empty
 
 
 def _window(options: argparse.Namespace) -> Window:
@@ -187,8 +197,15 @@ def _exit(loaded: bool, result: Result, options: argparse.Namespace) -> int:
 
 
 def _do_load(options: argparse.Namespace, _: list[str]) -> int:
+    path = Path(options.db or _DATABASE)
+    new = not path.exists()
     with _open(options) as workbook:
-        return 0 if _load(workbook, options) else 2
+        loaded = _load(workbook, options)
+        nothing = workbook.sources().empty
+    if new and nothing:
+        # a load that failed leaves the folder as it was
+        path.unlink(missing_ok=True)
+    return 0 if loaded else 2
 
 
 def _do_triage(options: argparse.Namespace, _: list[str]) -> int:
@@ -201,8 +218,8 @@ def _do_triage(options: argparse.Namespace, _: list[str]) -> int:
 
 
 def _do_run(options: argparse.Namespace, extra: list[str]) -> int:
-    window = _window(options)
     parameters = _parameters(options, extra)
+    window = _window(options)
     with _open(options, read_only=True) as workbook:
         loaded = _load(workbook, options)
         result = workbook.run(options.analysis, window, **parameters)
@@ -214,20 +231,24 @@ def _parameters(options: argparse.Namespace, extra: list[str]) -> dict[str, Any]
     """The parameters of an analysis from the flags that its signature gives; what is left are paths."""
     from workbook import analysis
 
-    if options.analysis == "triage":
-        return {}
-    chosen = analysis.nearest(options.analysis)
-    parser = argparse.ArgumentParser(prog=f"workbook run {chosen.name}", add_help=False, allow_abbrev=False)
-    for option in chosen.options:
+    chosen = None if options.analysis == "triage" else analysis.nearest(options.analysis)
+    known = chosen.options if chosen else ()
+    parser = argparse.ArgumentParser(
+        prog=f"workbook run {options.analysis}", add_help=False, allow_abbrev=False
+    )
+    for option in known:
         parser.add_argument(_flag(option), dest=option.name)
     parser.add_argument("paths", nargs="*")
     read, unknown = parser.parse_known_args(extra)
     if unknown:
-        flags = ", ".join(map(_flag, chosen.options)) or "none"
-        raise UsageError(f"{chosen.name} does not know {unknown[0]}.", next_step=f"Its parameters: {flags}.")
+        flags = ", ".join(map(_flag, known)) or "none"
+        raise UsageError(
+            f"{options.analysis} does not know {unknown[0]}.", next_step=f"Its parameters: {flags}."
+        )
     options.paths = [*options.paths, *read.paths]
-    given = {option.name: getattr(read, option.name) for option in chosen.options}
-    return chosen.read_options({name: value for name, value in given.items() if value is not None})
+    given = {option.name: getattr(read, option.name) for option in known}
+    chosen_values = {name: value for name, value in given.items() if value is not None}
+    return chosen.read_options(chosen_values) if chosen else {}
 
 
 def _flag(option: Option) -> str:
@@ -235,12 +256,12 @@ def _flag(option: Option) -> str:
 
 
 def _show(result: Result, options: argparse.Namespace, show: str | None) -> None:
-    from workbook import render
+    from workbook import render, words
 
     if options.format != "text":
         print(render.table(result.table, options.format))
     elif show == "sql":
-        print(result.sql)
+        print(words.visible(result.sql))
     elif show == "table":
         print(render.table(result.table, "text"))
     elif show == "findings":

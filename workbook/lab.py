@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -22,13 +23,16 @@ def run(paths: list[str], *, browser: bool = True, port: int | None = None) -> i
     """Start JupyterLab on the notebooks and wait until it ends; return its exit status.
 
     In a checkout without paths these are its own notebooks; otherwise copies in ``workbook-notebooks`` here, which are
-    made once and never overwritten. With paths, the copies read those instead of the sample data.
+    made once and never overwritten; with paths, only their parameters are set, so that they read those instead of the
+    sample data.
     """
     root = prepare(Path.cwd(), paths)
     print(f"workbook: the notebooks are in {root / 'notebooks'}; Ctrl-C ends JupyterLab", file=sys.stderr)
     with tempfile.TemporaryDirectory(prefix="workbook-lab-") as settings:
         Path(settings, "overrides.json").write_text(json.dumps(_QUIET), encoding="utf-8")
-        return subprocess.run(command(root, settings, browser=browser, port=port), check=False).returncode
+        with contextlib.suppress(KeyboardInterrupt):
+            return subprocess.run(command(root, settings, browser=browser, port=port), check=False).returncode
+    return 0
 
 
 def command(root: Path, settings: str, *, browser: bool, port: int | None) -> list[str]:
@@ -49,6 +53,9 @@ def command(root: Path, settings: str, *, browser: bool, port: int | None) -> li
 
 def prepare(here: Path, paths: list[str]) -> Path:
     """Return the folder that holds ``notebooks/`` and ``sample_data/``, made here when there is none."""
+    for path in paths:
+        if not Path(path).exists():
+            raise UsageError(f"{path}: there is no such file or folder.", next_step="Check the name.")
     source = _source()
     if not paths and (here / "notebooks" / "start_here.ipynb").exists():
         return here
@@ -59,18 +66,21 @@ def prepare(here: Path, paths: list[str]) -> Path:
             if not target.exists() and "__pycache__" not in file.parts:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(file, target)
-    for path in paths:
-        if not Path(path).exists():
-            raise UsageError(f"{path}: there is no such file or folder.", next_step="Check the name.")
     if paths:
-        for notebook in sorted((root / "notebooks").glob("*.ipynb")):
-            set_parameters(notebook, exports=[str(Path(path).resolve()) for path in paths])
+        for notebook in sorted((source / "notebooks").glob("*.ipynb")):
+            copy = root / "notebooks" / notebook.name
+            set_parameters(copy, exports=[str(Path(path).resolve()) for path in paths])
     return root
 
 
 def set_parameters(notebook: Path, **values: object) -> None:
     """Write values into the assignments of the notebook's cell that is tagged ``parameters``."""
-    content = json.loads(notebook.read_text(encoding="utf-8"))
+    try:
+        content = json.loads(notebook.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise UsageError(
+            f"{notebook} is no notebook any more ({error}).", next_step="Move it away: it is made anew."
+        ) from error
     for cell in content["cells"]:
         if "parameters" in cell.get("metadata", {}).get("tags", []):
             lines = "".join(cell["source"]).splitlines()

@@ -317,7 +317,6 @@ class _Source:
         self.counts["joined"] += rejoin.join_chunks(database)
 
     def _keep_log(self) -> None:
-        database = self.database
         for place, reason in rejoin.LOOSE_ENDS.items():
             self._reject(f"SELECT line, '{reason}' AS reason, text FROM placed WHERE place = '{place}'")
         self._reject_records()

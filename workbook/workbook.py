@@ -13,6 +13,7 @@ from workbook.analysis import Analysis, Evidence, Finding, Result
 from workbook.database import Database, as_values, inlined, schema, table_names
 from workbook.errors import UsageError
 from workbook.loading import LoadReport
+from workbook.progress import bar
 from workbook.window import Window
 
 _HOW_TO_GET = {
@@ -77,15 +78,18 @@ class Workbook:
         """Load files, folders, patterns, gz and zip; return a LoadReport that shows what became of every line.
 
         ``zone`` (America/New_York, -04:00) and ``year`` are for times written without them; a file that was loaded in
-        another zone is loaded anew. ``progress(path, number, count)`` is called before each file. A file that cannot be
-        loaded is in ``report.errors`` and changes nothing.
+        another zone is loaded anew. A bar shows the progress; ``progress(path, number, count)`` is called in its place
+        before each file. A file that cannot be loaded is in ``report.errors`` and changes nothing.
         """
         flat: list[str | Path] = []
         for path in paths:
             flat.extend([path] if isinstance(path, str | Path) else path)
         if not flat:
             raise UsageError("nothing to load.", next_step="Name a file or a folder with exports.")
-        return loading.load(self._database, flat, zone=zone, year=year, progress=progress)
+        if progress is not None:
+            return loading.load(self._database, flat, zone=zone, year=year, progress=progress)
+        with bar() as shown:
+            return loading.load(self._database, flat, zone=zone, year=year, progress=shown)
 
     def reread(self) -> None:
         """Make all typed tables anew from the log lines, without the files."""
@@ -136,12 +140,10 @@ class Workbook:
         Raises WorkbookError for an unknown analysis (with the nearest), an unknown parameter or one out of bounds.
         """
         window = window or Window()
+        options = self.check(name, parameters)
         if name == "triage":
-            if parameters:
-                raise UsageError("triage has no parameters.", next_step="Run the analysis itself to tune it.")
             return self.triage(window)
-        chosen = analysis.nearest(name)
-        return self._run(chosen, window, chosen.read_options(parameters), self._database.filled())
+        return self._run(analysis.nearest(name), window, options, self._database.filled())
 
     def _run(self, chosen: Analysis, window: Window, options: dict[str, Any], filled: set[str]) -> Result:
         recorder = _Recorder(self._database)
@@ -235,6 +237,7 @@ class Workbook:
         """
         from workbook import report
 
+        self._not_over_a_source(Path(path))
         return report.write(
             path,
             list(results or self.investigate(window)),
@@ -244,12 +247,30 @@ class Workbook:
             redact=redact,
         )
 
+    def _not_over_a_source(self, target: Path) -> None:
+        """Refuse to write over the database or a file that was loaded."""
+        kept = [self._database.path, *self._database.frame("SELECT path FROM sources")["path"]]
+        for one in kept:
+            if one and target.exists() and Path(one).exists() and target.samefile(one):
+                raise UsageError(
+                    f"{target} is one of the files that the report is about.",
+                    next_step="Give the report another name.",
+                )
+
     # what the panel shares
 
     def questions(self) -> dict[str, str]:
         """Return the question of every analysis by its name, triage first."""
         asked = {"triage": "What is wrong, what was ruled out, and what is missing?"}
         return asked | {one.name: one.question for one in analysis.discover().values()}
+
+    def check(self, name: str, parameters: dict[str, Any]) -> dict[str, Any]:
+        """Return all parameters of an analysis with their values; WorkbookError for a wrong name or value."""
+        if name == "triage":
+            if parameters:
+                raise UsageError("triage has no parameters.", next_step="Run the analysis itself to tune it.")
+            return {}
+        return analysis.nearest(name).read_options(parameters)
 
     def parameters(self, name: str) -> tuple[analysis.Option, ...]:
         """Return the parameters of an analysis: name, type, default, and bounds or choices."""

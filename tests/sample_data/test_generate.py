@@ -1,4 +1,4 @@
-"""The sample data is what its generator writes, and holds what its README and planted.json say."""
+"""The sample data is what its generator writes, and holds what its README and .planted.json say."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ def written(folder: Path) -> dict[str, bytes]:
 
 @pytest.fixture(scope="module")
 def planted() -> dict[str, Any]:
-    """planted.json."""
-    return json.loads((SAMPLE / "planted.json").read_text(encoding="utf-8"))
+    """.planted.json."""
+    return json.loads((SAMPLE / ".planted.json").read_text(encoding="utf-8"))
 
 
 @pytest.fixture(scope="module")
@@ -104,7 +104,7 @@ def test_generator_writes_the_committed_files(tmp_path: Path) -> None:
 
 def test_sizes_are_those_of_the_files(planted: dict[str, Any], archive: list[Record]) -> None:
     counts = planted["counts"]
-    lines = {name: data.count(b"\n") for name, data in written(SAMPLE).items() if name != "planted.json"}
+    lines = {name: data.count(b"\n") for name, data in written(SAMPLE).items() if name != ".planted.json"}
     assert counts["lines_by_file"] == lines
     assert 38_000 <= sum(lines.values()) == counts["lines"] <= 42_000
     assert len(archive) == counts["log_lines"]

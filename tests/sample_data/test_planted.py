@@ -10,7 +10,7 @@ import pytest
 from workbook import Workbook
 
 SAMPLE = Path(__file__).parents[2] / "sample_data"
-PLANTED = json.loads((SAMPLE / "planted.json").read_text())
+PLANTED = json.loads((SAMPLE / ".planted.json").read_text())
 FACT = {fact["name"]: fact for fact in PLANTED["facts"]}
 SECOND = timedelta(seconds=1)
 

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import ipywidgets as W
 
-from workbook.errors import WorkbookError
 from workbook.panel import view
 from workbook.window import Window
 
@@ -29,6 +28,7 @@ class Panel(W.VBox):
     """
 
     def __init__(self, workbook: Workbook, name: str, window: Window, parameters: dict[str, Any]):
+        chosen = workbook.check(name, parameters)
         self._workbook = workbook
         self.window = window
         self.result: Result | None = None
@@ -36,7 +36,7 @@ class Panel(W.VBox):
         options = workbook.questions()
         self._choice = W.Dropdown(
             options=[(f"{key} — {question}"[:110], key) for key, question in options.items()],
-            value=name if name in options else "triage",
+            value=name,
             description="Question",
             layout=W.Layout(width="98%"),
         )
@@ -65,7 +65,7 @@ class Panel(W.VBox):
             ]
         )
         self.add_class("workbook-panel")
-        self._make_controls(parameters)
+        self._make_controls(chosen)
         self._overview.selections.observe(self._brushed, _BRUSH)
         self._choice.observe(lambda _: self._chosen(), "value")
         self._whole.on_click(lambda _: self._move(Window()))
@@ -105,27 +105,29 @@ class Panel(W.VBox):
     def _move(self, window: Window) -> None:
         if window == self.window:
             return
-        self._earlier.append(self.window)
-        self.window = window
-        self._run()
+        before = self.window
+        if self._run(window):
+            self._earlier.append(before)
+            self._back.disabled = False
 
     def _undo(self) -> None:
-        if self._earlier:
-            self.window = self._earlier.pop()
-            self._run()
+        if self._earlier and self._run(self._earlier[-1]):
+            self._earlier.pop()
+            self._back.disabled = not self._earlier
 
-    def _run(self) -> None:
-        self._back.disabled = not self._earlier
-        self._window_text.value = view.window(self.window)
+    def _run(self, window: Window | None = None) -> bool:
+        """Run the chosen analysis; an error is one sentence, and window, result and picture stay as they were."""
+        window = window or self.window
         self._status.value = view.busy()
         try:
-            result = self._workbook.run(self._choice.value, self.window, **self.parameters)
-        except WorkbookError as error:
+            result = self._workbook.run(self._choice.value, window, **self.parameters)
+            shown = (view.findings(result), view.drawn(result), view.table(result))
+        except Exception as error:
             self._status.value = view.sentence(error)
-            return
-        self.result = result
-        self._findings.value = view.findings(result)
-        self._chart.chart = view.drawn(result)
-        self._table.value = view.table(result)
+            return False
+        self.window, self.result = window, result
+        self._window_text.value = view.window(window)
+        self._findings.value, self._chart.chart, self._table.value = shown
         self._code.value, self._sql.value = result.code, result.sql
         self._status.value = view.done(result)
+        return True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import math
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets as W
@@ -61,7 +62,7 @@ def control(option: Option, value: Any = None) -> Any:
         )
     low, high = option.bounds.low, option.bounds.high
     if option.type is int:
-        step = max(1, int(10 ** (len(str(int(high - low))) - 3)))
+        step = _step(int(low), int(option.default), max(1, int(10 ** (len(str(int(high - low))) - 3))))
         return W.IntSlider(
             value=start, min=int(low), max=int(high), step=step, continuous_update=False, **shown
         )
@@ -69,11 +70,21 @@ def control(option: Option, value: Any = None) -> Any:
         value=start,
         min=low,
         max=high,
-        step=(high - low) / 200,
+        step=_fine_step(low, high, option.default),
         continuous_update=False,
         readout_format=".3g",
         **shown,
     )
+
+
+def _step(low: int, default: int, wide: int) -> int:
+    """The largest whole step, at most ``wide``, that reaches the default from the low end."""
+    return math.gcd(default - low, wide) or wide
+
+
+def _fine_step(low: float, high: float, default: float) -> float:
+    """A step of about a 200th of the range that reaches the default from the low end."""
+    return (default - low) / max(1, round((default - low) * 200 / (high - low))) or (high - low) / 200
 
 
 def scrolling_box() -> Any:
