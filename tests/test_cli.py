@@ -137,10 +137,17 @@ def test_run_triage_takes_paths_and_windows_and_refuses_flags(here, run):
     assert status == 2 and "triage does not know --high-wait-ms" in err
 
 
+def test_an_offset_may_begin_with_a_minus(here, run):
+    (here / "papertrail.txt").write_text("Mar 04 12:00:00 shop app/web.1: hello\n")
+    assert run("load", "papertrail.txt", "--zone", "-04:00", "--year", "2024")[0] == 0
+    _, out, _ = run("sql", "SELECT time::VARCHAR AS time FROM log_lines", "--format", "csv")
+    assert out == "time\n2024-03-04 16:00:00\n"
+
+
 def test_a_name_cannot_steer_the_terminal(here, run):
     (here / "evil\x1b[31m\nname.log").write_text("\x1b]0;title\x07 nothing known\n")
     status, out, err = run("load", ".")
-    assert status == 2 and "\x1b" not in out + err and "name.log" in err
+    assert status == 2 and "\x1b" not in out + err and "name.log" in out and "workbook.duckdb" not in out
 
 
 def test_a_plain_terminal_gets_its_answer(here):

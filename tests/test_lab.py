@@ -42,6 +42,14 @@ def test_paths_become_the_parameters_whatever_their_names(tmp_path):
     assert own.read_text() == "not json"
 
 
+def test_a_database_in_the_folder_is_what_the_notebooks_read(tmp_path):
+    (tmp_path / "workbook.duckdb").write_bytes(b"")
+    root = lab.prepare(tmp_path, [])
+    values: dict[str, object] = {}
+    exec(parameters(root / "notebooks" / "memory.ipynb"), values)
+    assert values["exports"] == [] and values["database"] == str((tmp_path / "workbook.duckdb").resolve())
+
+
 def test_a_missing_path_makes_nothing(tmp_path):
     with pytest.raises(WorkbookError, match="no such file"):
         lab.prepare(tmp_path, [str(tmp_path / "nowhere")])

@@ -18,7 +18,7 @@ ALLOWED = {
     "codes": set(),
     "words": set(),
     "statistics": {"limits"},
-    "harm": {"limits", "statistics", "codes"},
+    "harm": {"limits", "statistics", "codes", "analysis", "words"},
     "quota": {"limits"},
     "trend": set(),
     "growth": {"limits", "statistics", "trend"},

@@ -371,6 +371,7 @@ BAD = {
     "jpeg": (b"\xff\xd8\xff\xe0" + bytes(range(256)) * 20, "JPEG picture, not text"),
     "bytes": (bytes(range(32)) * 200, "a file of bytes, not text"),
     "half_gz": (gzip.compress(router_lines(*range(500)).encode())[:900], "cut off or damaged"),
+    "half.zip": (b"PK\x03\x04" + b"\x00" * 300, "cut off or damaged"),
     "csv_of_something_else": (b"animal,legs\ncat,4\nbird,2\n", "no kind of file that is read here"),
     "prose": (b"Dear all,\nplease find the log attached.\n", "no kind of file that is read here"),
 }

@@ -288,26 +288,20 @@ def worst_first(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     return tuple(sorted(findings, key=lambda finding: SEVERITIES.index(finding.severity)))
 
 
-def said_once(findings: Iterable[Finding]) -> list[Finding]:
-    """Return the findings without those that only repeat another analysis: same lines, no graver, and no more of them.
+def said_once(findings: Iterable[Finding], census: str = "errors") -> list[Finding]:
+    """Return the findings without those of the census that another analysis explains: same lines, no graver.
 
     The kill that ``errors`` counts and ``memory_quota`` explains is one thing; the one that cites more stays. A finding
     that gives a rate is never left out.
     """
     given = list(findings)
     return [
-        one
-        for place, one in enumerate(given)
-        if not any(_repeats(one, place, other, at) for at, other in enumerate(given) if at != place)
+        one for one in given if one.analysis != census or not any(_explains(other, one) for other in given)
     ]
 
 
-def _repeats(one: Finding, place: int, other: Finding, at: int) -> bool:
-    mine, theirs = set(one.evidence), set(other.evidence)
-    if not mine or one.analysis == other.analysis or not mine <= theirs:
+def _explains(other: Finding, one: Finding) -> bool:
+    if other.analysis == one.analysis or not one.evidence or any("per_10k" in name for name in one.numbers):
         return False
-    if any("per_10k" in name for name in one.numbers):
-        return False
-    if SEVERITIES.index(other.severity) > SEVERITIES.index(one.severity):
-        return False
-    return mine < theirs or at < place
+    as_grave = SEVERITIES.index(other.severity) <= SEVERITIES.index(one.severity)
+    return as_grave and set(one.evidence) <= set(other.evidence)

@@ -165,7 +165,7 @@ def _csv_cell(value: Any) -> Any:
 
 
 _FORMULA = re.compile(r"\s*[=+\-@\uff1d\uff0b\uff0d\uff20]|[\t\r]")
-_NUMBER = re.compile(r"[+-]?\d+(\.\d+)?")
+_NUMBER = re.compile(r"[+-]?\d[\d:.]*")
 
 
 def markdown(text: str) -> str:

@@ -29,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             # a terminal without ─ or é still gets its answer
             stream.reconfigure(errors="backslashreplace")
     parser = _parser()
-    options, extra = parser.parse_known_args(given)
+    options, extra = parser.parse_known_args(_joined_zone(given))
     try:
         if extra and options.command != "run":
             raise UsageError(
@@ -133,11 +133,32 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _joined_zone(given: list[str]) -> list[str]:
+    """The arguments with ``--zone -04:00`` as one: an offset may begin with a minus as a flag does."""
+    joined = list(given)
+    while "--zone" in joined[:-1]:
+        at = joined.index("--zone")
+        joined[at : at + 2] = [f"--zone={joined[at + 1]}"]
+    return joined
+
+
 def _complain(text: str) -> None:
     """Write one sentence to stderr; what a log or a file name put into it cannot steer the terminal."""
     from workbook import words
 
     print(f"workbook: {words.visible(text, one_line=True)}", file=sys.stderr)
+
+
+def _print(text: str) -> None:
+    """Write a text and one line end to stdout."""
+    print(text.removesuffix("\n"))
+
+
+def _width() -> int:
+    """How wide the terminal is; 110 where there is none."""
+    import shutil
+
+    return max(60, min(shutil.get_terminal_size((110, 40)).columns, 140))
 
 
 def _version() -> str:
@@ -170,13 +191,13 @@ def _load(workbook: Workbook, options: argparse.Namespace) -> bool:
     if not options.paths:
         return True
     report = workbook.load(*options.paths, zone=options.zone, year=options.year)
-    for error in report.errors:
+    as_text = options.command == "load" and options.format == "text"
+    for error in report.errors if not as_text else ():
         _complain(str(error))
     if options.command == "load":
         from workbook import render
 
-        shown = str(report) if options.format == "text" else render.table(report.table, options.format)
-        print(shown)
+        _print(str(report) if options.format == "text" else render.table(report.table, options.format))
     elif report.table.empty:
         raise UsageError("nothing could be loaded.", next_step="Name a folder or a file with exports.")
     else:
@@ -259,15 +280,15 @@ def _show(result: Result, options: argparse.Namespace, show: str | None) -> None
     from workbook import render, words
 
     if options.format != "text":
-        print(render.table(result.table, options.format))
+        _print(render.table(result.table, options.format))
     elif show == "sql":
         print(words.visible(result.sql))
     elif show == "table":
-        print(render.table(result.table, "text"))
+        _print(render.table(result.table, "text"))
     elif show == "findings":
-        print(render.findings_text(result.findings))
+        _print(render.findings_text(result.findings, _width()))
     else:
-        print(render.result_text(result))
+        _print(render.result_text(result, _width()))
 
 
 def _do_report(options: argparse.Namespace, _: list[str]) -> int:
@@ -284,7 +305,7 @@ def _do_report(options: argparse.Namespace, _: list[str]) -> int:
             redact=not options.whole,
             results=results,
         )
-    print(render.findings_text(results[0].findings))
+    _print(render.findings_text(results[0].findings, _width()))
     print(f"\nThe report: {path}")
     return _exit(loaded, results[0], options)
 
@@ -293,7 +314,7 @@ def _do_table(options: argparse.Namespace, _: list[str]) -> int:
     from workbook import render
 
     with _open(options, read_only=True) as workbook:
-        print(render.table(getattr(workbook, options.command)(), options.format))
+        _print(render.table(getattr(workbook, options.command)(), options.format))
     return 0
 
 
@@ -304,7 +325,7 @@ def _do_analyses(options: argparse.Namespace, extra: list[str]) -> int:
     from workbook.workbook import Workbook
 
     with Workbook.open() as workbook:
-        print(render.table(workbook.analyses(), options.format))
+        _print(render.table(workbook.analyses(), options.format))
     return 0
 
 
@@ -312,7 +333,7 @@ def _do_sql(options: argparse.Namespace, _: list[str]) -> int:
     from workbook import render
 
     with _open(options, read_only=True) as workbook:
-        print(render.table(workbook.sql(options.statement), options.format))
+        _print(render.table(workbook.sql(options.statement), options.format))
     return 0
 
 

@@ -79,6 +79,10 @@ class Database:
 
     def _explained(self, error: duckdb.Error) -> DatabaseError:
         text = str(error)
+        if self.path and Path(self.path).is_dir():
+            return DatabaseError(
+                "this is a folder.", path=self.path, next_step="Give the name of a file in it."
+            )
         if "lock" in text.lower():
             holder = re.search(r"PID (\d+)", text)
             who = f" by process {holder[1]}" if holder else ""
@@ -87,11 +91,11 @@ class Database:
                 path=self.path,
                 next_step="Close the other notebook or command, or open a copy with read_only=True.",
             )
-        if "not a valid DuckDB database" in text or "corrupt" in text.lower():
+        if "not a valid DuckDB database" in text or "corrupt" in text.lower() or "sqlite" in text.lower():
             return DatabaseError(
                 "this is not a workbook's database.",
                 path=self.path,
-                next_step="Give another name with --db, or move the file away; it was not changed.",
+                next_step="Give another name, or move the file away; it was not changed.",
             )
         if "Permission denied" in text or "Cannot open file" in text:
             return DatabaseError(
@@ -171,7 +175,8 @@ class Database:
             used = {name: parameters[name] for name in names if name in parameters}
             return self._connection.execute(sql, used).df() if used else self._connection.execute(sql).df()
         except (duckdb.Error, AttributeError) as error:
-            raise UsageError(f"the statement failed: {str(error).strip()}", next_step=hint) from error
+            said = str(error).strip().splitlines()[0]
+            raise UsageError(f"the statement failed: {said}", next_step=hint) from error
 
     def register(self, name: str, frame: pd.DataFrame) -> None:
         """Make a DataFrame readable as a table of that name until ``unregister``."""

@@ -82,13 +82,18 @@ def expand(paths: list[str | Path]) -> tuple[list[File], list[str], list[LoadErr
     files: list[File] = []
     skipped: list[str] = []
     errors: list[LoadError] = []
+    named: list[tuple[Path, bool]] = []
     for given in map(str, paths):
         try:
-            for path, chosen in _named(given):
-                if not chosen and _is_no_export(path.name):
-                    skipped.append(str(path))
-                else:
-                    files.extend(_entries(path, skipped))
+            named.extend(_named(given))
+        except LoadError as error:
+            errors.append(error)
+    for path, chosen in named:
+        if not chosen and _is_no_export(path.name):
+            skipped.append(str(path))
+            continue
+        try:
+            files.extend(_entries(path, skipped))
         except LoadError as error:
             errors.append(error)
     seen: dict[str, File] = {}
@@ -140,6 +145,8 @@ def _entries(path: Path, skipped: list[str]) -> Iterator[File]:
         yield File("standard input", lambda: io.BytesIO(content))
         return
     try:
+        if path.suffix.lower() == ".zip" and not zipfile.is_zipfile(path) and path.read_bytes()[:2] == b"PK":
+            raise zipfile.BadZipFile("its list of contents is missing")
         if path.suffix.lower() != ".zip" or not zipfile.is_zipfile(path):
             # a pipe can be read only once: what is no regular file is copied
             yield File(str(path), lambda: path.open("rb"), path if path.is_file() else None)
@@ -174,7 +181,7 @@ def _unreadable(path: str, error: Exception) -> LoadError:
         return LoadError(
             f"the archive is cut off or damaged ({error}).",
             path=path,
-            next_step="Download it again; `gzip -dc FILE > part.log` saves the part that can be read.",
+            next_step="Download it again; of a gz, `gzip -dc FILE > part.log` saves the part that can be read.",
         )
     return LoadError(
         f"the file cannot be read ({error}).", path=path, next_step="Check the file and its folder."

@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -23,15 +24,18 @@ def run(paths: list[str], *, browser: bool = True, port: int | None = None) -> i
     """Start JupyterLab on the notebooks and wait until it ends; return its exit status.
 
     In a checkout without paths these are its own notebooks; otherwise copies in ``workbook-notebooks`` here, which are
-    made once and never overwritten; with paths, only their parameters are set, so that they read those instead of the
-    sample data.
+    made once and never overwritten. Their parameters are set to the paths, or to ``workbook.duckdb`` where there is one
+    here and no path is given, so that they read those instead of the sample data.
     """
     root = prepare(Path.cwd(), paths)
     print(f"workbook: the notebooks are in {root / 'notebooks'}; Ctrl-C ends JupyterLab", file=sys.stderr)
     with tempfile.TemporaryDirectory(prefix="workbook-lab-") as settings:
         Path(settings, "overrides.json").write_text(json.dumps(_QUIET), encoding="utf-8")
+        server = subprocess.Popen(command(root, settings, browser=browser, port=port))
+        signal.signal(signal.SIGTERM, lambda *_: server.terminate())
         with contextlib.suppress(KeyboardInterrupt):
-            return subprocess.run(command(root, settings, browser=browser, port=port), check=False).returncode
+            return server.wait()
+        server.wait()
     return 0
 
 
@@ -57,7 +61,8 @@ def prepare(here: Path, paths: list[str]) -> Path:
         if not Path(path).exists():
             raise UsageError(f"{path}: there is no such file or folder.", next_step="Check the name.")
     source = _source()
-    if not paths and (here / "notebooks" / "start_here.ipynb").exists():
+    kept = here / "workbook.duckdb"
+    if not paths and not kept.exists() and (here / "notebooks" / "start_here.ipynb").exists():
         return here
     root = here / FOLDER
     for name in ("notebooks", "sample_data"):
@@ -66,10 +71,11 @@ def prepare(here: Path, paths: list[str]) -> Path:
             if not target.exists() and "__pycache__" not in file.parts:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(file, target)
-    if paths:
+    if paths or kept.exists():
+        read: dict[str, object] = {"exports": [str(Path(path).resolve()) for path in paths]}
+        read["database"] = None if paths else str(kept.resolve())
         for notebook in sorted((source / "notebooks").glob("*.ipynb")):
-            copy = root / "notebooks" / notebook.name
-            set_parameters(copy, exports=[str(Path(path).resolve()) for path in paths])
+            set_parameters(root / "notebooks" / notebook.name, **read)
     return root
 
 

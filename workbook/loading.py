@@ -96,6 +96,8 @@ def load(
     if year is not None and not 1990 <= year <= 2200:
         raise UsageError(f"{year} is not the year of a log.", next_step="Give a year such as 2024.")
     found, skipped, bad_paths = files.expand(paths)
+    own = [Path(f"{database.path}{end}").resolve() for end in ("", ".wal")] if database.path else []
+    skipped = [path for path in skipped if Path(path).resolve() not in own]
     errors: list[WorkbookError] = [*bad_paths]
     rows = []
     for number, file in enumerate(found, 1):
@@ -286,12 +288,11 @@ class _Source:
         scores = [(module.score(head), module) for module in kinds_of_file().values()]
         best, loader = max(scores, key=lambda scored: scored[0])
         if best < _LEAST_SCORE:
-            titles = ", ".join(module.TITLE for module in kinds_of_file().values())
             raise LoadError(
                 f"this is no kind of file that is read here; its first line is “{head[0][:60]}”.",
                 path=self.file.path,
                 line=1,
-                next_step=f"It reads: {titles}.",
+                next_step="Load logs of Heroku or Papertrail, CSV exports of New Relic or heroku ps (see the README).",
             )
         return loader
 

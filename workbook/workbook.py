@@ -84,7 +84,7 @@ class Workbook:
         flat: list[str | Path] = []
         for path in paths:
             flat.extend([path] if isinstance(path, str | Path) else path)
-        if not flat:
+        if not paths:
             raise UsageError("nothing to load.", next_step="Name a file or a folder with exports.")
         if progress is not None:
             return loading.load(self._database, flat, zone=zone, year=year, progress=progress)
@@ -139,7 +139,7 @@ class Workbook:
 
         Raises WorkbookError for an unknown analysis (with the nearest), an unknown parameter or one out of bounds.
         """
-        window = window or Window()
+        window = _window(window)
         options = self.check(name, parameters)
         if name == "triage":
             return self.triage(window)
@@ -371,6 +371,12 @@ def documented_columns() -> list[tuple[str, str, str]]:
         elif not text:
             comment = []
     return found
+
+
+def _window(given: Window | None) -> Window:
+    if given is not None and not isinstance(given, Window):
+        raise UsageError(f"{given!r} is not a window.", next_step="Write Window(start, end).")
+    return given or Window()
 
 
 def _ends(window: Window) -> dict[str, Any]:
