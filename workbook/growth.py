@@ -33,6 +33,12 @@ INNER_SHARE = 0.4
 """Growth whose slope between its steps is a smaller share of the whole slope is steps, not a leak."""
 LATE_H, LATE_SHARE = 6.0, 0.6
 """A curve that bends is a leak only if, after so many hours, it keeps this share of the whole slope."""
+SUDDEN_SHARE = 0.6
+"""A step takes this share of its rise within an hour; a smooth day takes a third of it."""
+RHYTHM_SHARE, RHYTHM_OF_BASE = 0.25, 0.08
+"""A day's swing leaves less of the variance than the first, and is larger than the second of the quota."""
+LEVEL_LIFE_H = limits.LEAK_HOURS
+"""Memory stands where the last life of this length ended: a younger one still warms up."""
 MOST_BINS = 700
 """Longer lives are judged on the medians of neighbouring floors: the rule compares every pair."""
 TAUS_H = np.geomspace(0.5, 8.0, 10)
@@ -60,7 +66,7 @@ class Judgement:
     """The verdict on one dyno and every number behind it; a number that cannot be given is None.
 
     ``slope``, ``low`` and ``high`` are in MB per h (low and high: three standard errors, which held the
-    true slope in 93 % of generated leaks). ``level_mb`` is the median of the last 12 floors."""
+    true slope in 93 % of generated leaks). ``level_mb`` is that of ``standing_mb``."""
 
     verdict: str
     confidence: str | None = None
@@ -253,15 +259,21 @@ def _steps(pool: _Pool, values: Array, ne: float) -> tuple[_Fit, list[list[int]]
 
 
 def _largest_jump(segments: Sequence[Segment], wide: int = 6) -> tuple[float, float | None]:
-    """Return the largest rise between the medians of neighbouring floors, and its time (``clock_h``)."""
+    """Return the largest sudden rise between the medians of neighbouring floors, and its time (``clock_h``)."""
     best, where = 0.0, None
     for one in segments:
         y = one.floor_mb
         for at in range(3, len(y) - 2):
             jump = float(np.median(y[at : at + wide]) - np.median(y[max(0, at - wide) : at]))
-            if jump > best:
+            if jump > best and _fastest_rise(y, at) >= SUDDEN_SHARE * jump:
                 best, where = jump, float(one.clock_h[at])
     return best, where
+
+
+def _fastest_rise(y: Array, at: int) -> float:
+    """Return the largest rise within an hour, near that place."""
+    near = range(max(at - 2, 0), min(at + 2, len(y) - 2))
+    return max((float(y[first + 2] - y[first]) for first in near), default=0.0)
 
 
 # ---- verdict ----
@@ -288,6 +300,19 @@ def coarsened(one: Segment) -> Segment:
     )
 
 
+def standing_mb(lives: Sequence[Segment]) -> float | None:
+    """Return where memory stands: the median of the last 12 warm floors of the last life of LEVEL_LIFE_H.
+
+    Where no life is that long it is the longest; None without a warm floor.
+    """
+    warm = [one for one in map(_warm, lives) if len(one.floor_mb)]
+    if not warm:
+        return None
+    long = [one for one in warm if one.length_h >= LEVEL_LIFE_H]
+    last = long[-1] if long else max(warm, key=lambda one: one.length_h)
+    return float(np.median(last.floor_mb[-12:]))
+
+
 def judge(
     lives: Sequence[Segment],
     quota: float | None,
@@ -301,7 +326,8 @@ def judge(
 
     ``known_restarts`` is False when the restarts were guessed. ``total_level_mb`` is the level with the disk
     cache, which the platform counts too. Without a life of ``min_hours`` there is no verdict (book ch. 3: a
-    leak can take twelve or more hours to show); growth under ``percent_per_day`` of the quota is no trend.
+    leak can take twelve or more hours to show), nor where less than LONG_SPAN_H show one swing of a day;
+    growth under ``percent_per_day`` of the quota is no trend.
     """
     longest = max((one.length_h for one in lives), default=0.0)
     used = [_warm(one) for one in lives if one.length_h >= MIN_SEGMENT_H]
@@ -337,7 +363,8 @@ def _judged(
     hours: float,
     longest: float,
 ) -> Judgement:
-    level = float(np.median(np.concatenate([one.floor_mb for one in used])[-12:]))
+    level = standing_mb(used)
+    assert level is not None
     base = quota or max(UNKNOWN_QUOTA_MB, level)
     least = percent_per_day / 100 * base / 24
     pool = _Pool(used, daily=hours >= LONG_SPAN_H)
@@ -377,6 +404,25 @@ def _judged(
             verdict = "leak"
     else:
         verdict = _without_trend(used, base, level, total_level_mb, quota, bic, sat, big, teeth)
+    lowest = min(float(one.floor_mb.min()) for one in used)
+    always_full = quota is not None and lowest > limits.HIGH_LEVEL_PERCENT / 100 * quota
+    if hours < LONG_SPAN_H and not always_full:
+        swing = _daily_swing_mb(used, base)
+        if swing is not None:
+            return Judgement(
+                "not_enough_data",
+                slope=slope,
+                low=slope - 3 * se,
+                high=slope + 3 * se,
+                bins=bins,
+                segments=len(used),
+                hours=hours,
+                longest_h=longest,
+                needs_h=LONG_SPAN_H - hours,
+                against=(
+                    f"memory swings by {swing:.0f} MB within {hours:.0f} h, as a day's traffic makes it",
+                ),
+            )
 
     confidence, against = _confidence(verdict, used, slope, se, least, known, hours, logarithmic, quota)
     return Judgement(
@@ -401,6 +447,18 @@ def _judged(
         None,
         against,
     )
+
+
+def _daily_swing_mb(used: Sequence[Segment], base: float) -> float | None:
+    """Return how far a daily rhythm moves memory that has fallen again; None where no such rhythm shows."""
+    pool = _Pool(used, daily=True)
+    fit = pool.fit(daily=True)[0]
+    fitted = np.split(pool.centred - fit.residuals, np.cumsum(pool.sizes)[:-1])
+    swing = max(float(np.ptp(one)) for one in fitted)
+    fallen = max(float(one.max() - one[-1]) for one in fitted)
+    if swing < RHYTHM_OF_BASE * base or fallen < swing / 2:
+        return None
+    return swing if fit.rss < RHYTHM_SHARE * float((pool.centred**2).sum()) else None
 
 
 def _inner_slope(pool: _Pool, where: Sequence[Sequence[int]]) -> float:
@@ -486,9 +544,12 @@ def _confidence(
     if not known:
         against.append("the log names no restarts, they were guessed from falls in memory")
     if hours < LONG_SPAN_H:
-        against.append(
-            f"{hours:.0f} h observed, less than {LONG_SPAN_H:.0f} h: a day's rise of traffic looks alike"
+        day = (
+            "rise of traffic looks alike"
+            if verdict in ("leak", "steps")
+            else "fall of traffic can hide growth"
         )
+        against.append(f"{hours:.0f} h observed, less than {LONG_SPAN_H:.0f} h: a day's {day}")
     if len(used) == 1:
         against.append("one uninterrupted run only")
     elif verdict == "leak" and agreeing < len(used):

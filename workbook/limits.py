@@ -84,6 +84,12 @@ GAP_BUSY_LINES = _limit(
     "GAP_BUSY_LINES", 100, "lines in 10 min", "ours: silence after so many lines is a surprise"
 )
 LOGPLEX_CHUNK_BYTES = _limit("LOGPLEX_CHUNK_BYTES", 10_000, "bytes", "Dev Center, logging: message length")
+ROUTER_BUFFER_BYTES = _limit(
+    "ROUTER_BUFFER_BYTES",
+    1_000_000,
+    "bytes",
+    "Dev Center, HTTP routing: response buffer of 1 MB per connection",
+)
 
 # Memory
 LEAK_HOURS = _limit("LEAK_HOURS", 12.0, "h", "book ch. 3: a leak can take twelve or more hours to show")
@@ -137,6 +143,15 @@ CHANGE_MS = _limit(
 )
 Z_999 = _limit("Z_999", 3.290527, "standard deviations", "two-sided 99.9 % of the normal distribution")
 Z_95 = _limit("Z_95", 1.959964, "standard deviations", "two-sided 95 % of the normal distribution")
+
+# Crashes
+CRASH_LOOP_COUNT = _limit("CRASH_LOOP_COUNT", 3, "crashes", "ours: so many in half an hour are a loop")
+CRASH_LOOP_MINUTES = _limit("CRASH_LOOP_MINUTES", 30, "min", "ours: restarts after a crash are spaced out")
+CRASH_TRACE_S = _limit("CRASH_TRACE_S", 60, "s", "ours: a trace this near before a crash may tell its cause")
+CRASH_STOP_S = _limit(
+    "CRASH_STOP_S", 120, "s", "ours: a stop ends in an exit within 30 s (Dev Center, dyno shutdown), and slack"
+)
+CRASH_CROSSED_S = _limit("CRASH_CROSSED_S", 10, "s", "ours: lines of one exit come in any order")
 
 # Dynos compared
 CROWD_REQUESTS = _limit("CROWD_REQUESTS", 3, "requests", "ours: one is worked on, two wait; book ch. 4")

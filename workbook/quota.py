@@ -7,10 +7,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from workbook import limits
+
+EARLY = date(2013, 12, 31)
+"""The last day on which the early ratio of R15 is known."""
 
 QUOTA_FACTS = """
 WITH quota_samples AS (
@@ -105,9 +108,33 @@ def quota_mb(
 
 
 def kill_mb(quota: float | None, size: str | None, when: datetime | None) -> float | None:
-    """Return at how many MB the platform killed such a dyno (R15) at that time; None without a quota."""
+    """Return at how many MB the platform killed such a dyno (R15) at that time; None where that is not known.
+
+    It is not known without a quota, for a quota that several dyno types have with different limits, and
+    without a time.
+    """
+    choices = kill_choices_mb(quota, size, when)
+    return choices[0] if len(choices) == 1 else None
+
+
+def kill_choices_mb(quota: float | None, size: str | None, when: datetime | None) -> tuple[float, ...]:
+    """Return every MB at which such a dyno may have been killed (R15), ascending; none without a quota.
+
+    When the ratio of 2013 gave way to that of today is not known: the logs of 2014 have both.
+    """
     if quota is None:
-        return None
+        return ()
     kind = limits.dyno_type(size)
-    early = when is not None and limits.kill_ratio(quota, when) != limits.kill_ratio(quota, None)
-    return quota * (limits.kill_ratio(quota, when) if kind is None or early else kind.kill_ratio)
+    today = {kind.kill_ratio} if kind is not None else kill_ratios_today(quota)
+    early = limits.kill_ratio(quota, EARLY)
+    if when is None or when.year == EARLY.year + 1:
+        ratios = today | {early}
+    else:
+        ratios = {early} if when.year <= EARLY.year else today
+    return tuple(sorted(quota * ratio for ratio in ratios))
+
+
+def kill_ratios_today(quota: float) -> set[float]:
+    """Return at what multiples of that quota today's platform kills a dyno (R15), by dyno type."""
+    known = {kind.kill_ratio for kind in limits.DYNO_TYPES if kind.quota_mb == quota}
+    return known or {limits.kill_ratio(quota, None)}

@@ -309,7 +309,9 @@ def _redacted(
 
 def _folder(sources: pd.DataFrame | None) -> str:
     """The folder, with its slash, that holds all sources given by an absolute path."""
-    paths = [] if sources is None else [str(path) for path in sources["path"] if Path(str(path)).is_absolute()]
+    paths = (
+        [] if sources is None else [str(path) for path in sources["path"] if Path(str(path)).is_absolute()]
+    )
     if not paths:
         return ""
     shared = os.path.commonpath([str(Path(path).parent) for path in paths])
@@ -328,7 +330,8 @@ def _redacted_result(result: Result, redactor: Redactor) -> Result:
 
 def _redacted_finding(finding: Finding, redactor: Redactor) -> Finding:
     evidence = tuple(
-        replace(one, source=redactor.text(one.source), text=redactor.text(one.text)) for one in finding.evidence
+        replace(one, source=redactor.text(one.source), text=redactor.text(one.text))
+        for one in finding.evidence
     )
     return replace(
         finding,

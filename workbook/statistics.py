@@ -1,4 +1,4 @@
-"""Intervals for shares, differences of shares and quantiles: what small numbers can and cannot say."""
+"""Intervals for shares and differences of shares: what small numbers can and cannot say."""
 
 from __future__ import annotations
 
@@ -41,23 +41,3 @@ def newcombe(
     low = difference - sqrt((new - new_low) ** 2 + (old_high - old) ** 2)
     high = difference + sqrt((new_high - new) ** 2 + (old - old_low) ** 2)
     return difference, low, high
-
-
-def rank_ci(n: int, p: float, confidence: float = 0.95) -> tuple[int | None, int | None]:
-    """Return the ranks (from 1) between which the p-quantile of sorted values lies, for any distribution.
-
-    An end that n values cannot bound is None: 59 values bound the 95th percentile below, not above.
-    """
-    from scipy.stats import binom
-
-    if n <= 0 or not 0 < p < 1:
-        return None, None
-    tail = (1 - confidence) / 2
-    # the smallest rank l with P(B <= l) > tail: ppf may land on it or, by its own rounding, one beside it
-    low = int(binom.ppf(tail, n, p))
-    while low > 0 and binom.cdf(low - 1, n, p) > tail:
-        low -= 1
-    while low < n and binom.cdf(low, n, p) <= tail:
-        low += 1
-    high = int(binom.ppf(1 - tail, n, p)) + 1
-    return (low or None), (high if high <= n else None)

@@ -18,14 +18,16 @@ def stamp(seconds: float) -> str:
     return (NOON + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%S.%f+00:00")
 
 
-def request(start, seconds, path, *, name="", dyno="web.1", status=200, code=None) -> str:
+def request(
+    start, seconds, path, *, name="", dyno="web.1", status=200, code=None, method="GET", size=10
+) -> str:
     """A router line of a request that came at ``start`` (s after noon) and was answered ``seconds`` later."""
     ms = round(seconds * 1_000)
     what = "at=info" if code is None else f'at=error code={code} desc="Request timeout"'
     given = f" request_id={name}" if name else ""
     return (
-        f'{stamp(start + seconds)} heroku[router]: {what} method=GET path="{path}" host=shop.example.com{given}'
-        f' fwd="192.0.2.1" dyno={dyno} connect=0ms service={ms}ms status={status} bytes=10 protocol=https\n'
+        f'{stamp(start + seconds)} heroku[router]: {what} method={method} path="{path}" host=shop.example.com{given}'
+        f' fwd="192.0.2.1" dyno={dyno} connect=0ms service={ms}ms status={status} bytes={size} protocol=https\n'
     )
 
 
@@ -169,11 +171,32 @@ def cause_of(wb) -> tuple[str, str]:
 
 
 def test_a_dyno_over_its_quota_in_that_time_was_swapping(load_text):
-    wb = slow_one(load_text)
+    """Elsewhere the same route takes 0.2 s."""
+    elsewhere = "".join(request(number, 0.2, "/b", dyno="web.2") for number in range(-60, -50))
+    wb = load_text(elsewhere + request(-40, 0.1, "/x") + request(0, 20, "/b") + request(60, 0.1, "/x"))
     insert(
         wb, "dyno_errors", time=NOON + timedelta(seconds=12), dyno="web.1", code="R14", memory_percent=145.0
     )
     assert cause_of(wb) == ("dyno_swapping", "medium")
+
+
+def test_swap_without_the_route_elsewhere_is_a_weak_reason(load_text):
+    wb = slow_one(load_text)
+    insert(
+        wb, "dyno_errors", time=NOON + timedelta(seconds=12), dyno="web.1", code="R14", memory_percent=145.0
+    )
+    assert cause_of(wb) == ("dyno_swapping", "low")
+
+
+def test_a_route_that_is_as_slow_on_a_healthy_dyno_is_not_laid_on_swap(load_text):
+    lines = [request(start * 100, 9, "/report", dyno=f"web.{start % 2 + 1}") for start in range(20)]
+    wb = load_text("".join(lines))
+    for number in range(40):
+        insert(
+            wb, "dyno_errors", time=NOON + timedelta(seconds=number * 50), dyno="web.1", code="R14",
+            memory_percent=145.0, line=9_000 + number,
+        )  # fmt: skip
+    assert set(wb.run("blockers").table["cause"]) == {"slow_itself"}
 
 
 def test_a_dyno_a_little_over_its_quota_is_a_weak_reason(load_text):
@@ -342,6 +365,153 @@ def test_a_wait_behind_nothing_logged_names_no_blocker():
     assert not any(" blocked " in finding.title for finding in told)
     assert "no logged request held the dyno" in told[0].title
     assert blockers.chart(rows).to_dict()
+
+
+def slow_way_to_the_client(start, name) -> str:
+    """0.2 s of work, and 19.8 s until the client has read the answer."""
+    return (
+        rack(start, name, 0)
+        + rack(start + 0.2, name, 0, service_s=0.2, state="completed")
+        + request(start, 20, "/export.csv", name=name)
+    )
+
+
+def test_a_slow_download_is_no_work(load_text):
+    text = "".join(slow_way_to_the_client(start * 60, f"d{start}") for start in range(12))
+    result = load_text(request(-5, 0.1, "/x") + text).run("blockers")
+    assert set(result.table["cause"]) == {"client"}
+    assert set(result.table["confidence"]) == {"medium"}
+    assert set(result.table["work_ms"]) == {200}
+    assert not any("slow itself" in one.title for one in result.findings if one.severity != "ruled_out")
+
+
+def test_a_slow_download_holds_no_dyno_after_its_work(load_text):
+    other = request(1, 8, "/b", name="bbbb")
+    table = (
+        load_text(request(-5, 0.1, "/x") + other + slow_way_to_the_client(0, "dddd")).run("blockers").table
+    )
+    assert table.set_index("request_id").loc["bbbb"].cause == "slow_itself"
+
+
+@pytest.mark.parametrize("given", [{"method": "POST"}, {"size": 5_000_000}])
+def test_without_rack_timeout_an_upload_is_no_sure_work(load_text, given):
+    lines = [request(start * 60, 20, "/files", **given) for start in range(12)]
+    result = load_text(request(-5, 0.1, "/x") + "".join(lines)).run("blockers")
+    assert set(result.table["cause"]) == {"slow_itself"} and set(result.table["confidence"]) == {"medium"}
+    told = result.findings[0]
+    assert told.confidence == "medium" and "took 240 s" in told.title and "of work" not in told.title
+    assert "a slow client (upload, large download) would look the same" in told.title
+
+
+def test_work_is_said_where_rack_timeout_measured_it(load_text):
+    log = sorted("".join((*THE_FOUR, *THE_FOUR_AT_WORK)).splitlines(keepends=True))
+    told = [one.title for one in load_text("".join(log)).run("blockers").findings]
+    assert any("/b is slow itself: 1 request (no H12), 20 s of work" in title for title in told)
+
+
+def app_of(dynos: int, threads: int, *, stall: tuple[int, int], per_s: int = 1) -> str:
+    """Two quick routes on dynos with threads; what comes within ``stall`` (s) works until its end."""
+    free = {dyno: [0.0] * threads for dyno in range(dynos)}
+    lines = []
+    for number in range(1_200 * per_s):
+        start, dyno = number / per_s, number * 7 % dynos
+        path = ("/", "/users")[number // 3 % 2]
+        work = stall[1] - start + 0.08 if stall[0] <= start < stall[1] else 0.08
+        slot = min(range(threads), key=free[dyno].__getitem__)
+        end = max(start, free[dyno][slot]) + work
+        free[dyno][slot] = end
+        took = {"seconds": 30, "status": 503, "code": "H12"} if end - start > 30 else {"seconds": end - start}
+        lines.append(request(start + 0.0001, path=path, dyno=f"web.{dyno + 1}", name=f"n{number}", **took))
+    return "".join(sorted(lines))
+
+
+def test_a_stall_of_a_quiet_app_is_not_told_as_blocking(load_text):
+    """Each dyno answers too seldom for app_stall, but all turn slow in 10 s, in both routes."""
+    result = load_text(app_of(4, 5, stall=(600, 670))).run("blockers")
+    assert not any(one.severity == "critical" for one in result.findings)
+    (told,) = [one for one in result.findings if "shared resource" in one.title]
+    assert told.severity == "cannot_tell" and told.title.startswith("4 dynos of 4 turned slow within 10 s")
+    assert not any("app stall" in one.title for one in result.findings if one.severity == "ruled_out")
+
+
+def test_a_stall_with_many_h12_is_critical(load_text):
+    result = load_text(app_of(4, 1, stall=(600, 680), per_s=6)).run("blockers")
+    told = next(one for one in result.findings if "stall of the whole app" in one.title)
+    assert told.severity == "critical" and told.numbers["h12_requests"] >= 5
+
+
+def test_only_what_the_log_could_show_is_ruled_out(load_text):
+    lines = [request(start * 10, 0.1, "/x") for start in range(20)] + [request(300, 9, "/b")]
+    wb = load_text("".join(lines))
+    (told,) = [one for one in wb.run("blockers").findings if one.severity == "ruled_out"]
+    assert told.title == "No sign of these causes in 1 slow request: blocked."
+    insert(wb, "dyno_states", time=NOON, dyno="web.1", to_state="up")
+    insert(wb, "dyno_samples", time=NOON, dyno="web.1")
+    (told,) = [one for one in wb.run("blockers").findings if one.severity == "ruled_out"]
+    assert told.title == "No sign of these causes in 1 slow request: blocked, dyno swapping, dyno starting."
+
+
+def test_nothing_is_ruled_out_of_blocking_where_nobody_is_judged(load_text):
+    lines = []
+    for number in range(40):
+        lines.append(request(number * 20, 12, "/slow"))
+        lines += [request(number * 20 + 1 + step, 0.05, "/fast") for step in range(8)]
+    result = load_text("".join(sorted(lines))).run("blockers")
+    assert any("is not judged without rack-timeout" in one.title for one in result.findings)
+    assert not any("blocked" in one.title for one in result.findings if one.severity == "ruled_out")
+
+
+OLD = (
+    "{} heroku[router]: GET shop.example.com{} dyno=web.1 queue=8 wait={}ms service={}ms status=200 bytes=9\n"
+)
+
+
+def test_a_wait_in_the_routers_queue_is_no_slow_code(load_text):
+    quick = "".join(OLD.format(stamp(second * 60), "/", 0, 100) for second in range(20))
+    text = quick + "".join(OLD.format(stamp(2_000 + n * 60), "/cart", 9_000, 300) for n in range(12))
+    result = load_text(text).run("blockers")
+    assert set(result.table["cause"]) == {"blocked"} and set(result.table["confidence"]) == {"high"}
+    assert set(result.table["waited_ms"]) == {9_000} and set(result.table["unexplained_ms"]) == {0}
+    assert "router's queue, as the router logged" in result.table["reason"].iloc[0]
+    assert "12 requests (no H12) waited in the router's queue" in result.findings[0].title
+    assert not any("slow itself" in one.title for one in result.findings if one.severity != "ruled_out")
+
+
+def test_a_filtered_log_of_other_errors_rules_no_slow_request_out(load_text):
+    result = load_text("".join(request(n, 0.1, "/x", status=500) for n in range(40))).run("blockers")
+    assert [one.severity for one in result.findings] == ["cannot_tell"]
+    assert result.findings[0].title.startswith("None of 40 requests was answered with a status under 400")
+
+
+def test_answers_without_a_service_time_are_not_called_filtered(load_text):
+    lines = "".join(
+        f'{stamp(n)} heroku[router]: at=info method=GET path="/x" host=shop.example.com fwd="192.0.2.1" '
+        "dyno=web.1 connect=1ms service= status=200 bytes=9\n"
+        for n in range(30)
+    )
+    (told,) = load_text(lines).run("blockers").findings
+    assert told.severity == "cannot_tell" and "filtered" not in told.title
+    assert "how long they took is not known" in told.title
+
+
+def test_a_few_h12_far_apart_among_many_requests_are_a_warning(load_text):
+    lines = [request(second, 0.1, "/x", dyno="web.2") for second in range(7_200)]
+    lines += [request(n * 1_000, 30, "/r", status=503, code="H12") for n in range(1, 7)]
+    told = load_text("".join(sorted(lines))).run("blockers").findings
+    assert any("/r is slow itself: 6 requests (6 of them H12)" in one.title for one in told)
+    assert not any(one.severity == "critical" for one in told)
+
+
+def test_low_confidence_is_never_critical():
+    five = pd.concat([hand_made(request_id=str(n), confidence="low") for n in range(5)], ignore_index=True)
+    assert blockers.findings(five)[0].severity == "warning"
+
+
+def test_whole_seconds_are_not_sure(load_text):
+    lines = [request(start * 10, 1, "/x") for start in range(20)] + [request(300, 9, "/b")]
+    table = load_text("".join(lines)).run("blockers").table
+    assert list(table["confidence"]) == ["medium"]
+    assert list(table["reason"]) == ["the log has whole seconds only"]
 
 
 def test_findings_and_chart_of_no_rows():

@@ -12,6 +12,7 @@ from workbook import Window, Workbook
 from workbook.analyses import completeness
 
 START = datetime(2024, 3, 4, 5, 0)
+SOURCE_COLUMNS = "source_id, path, sha256, kind, bytes, lines, log_lines, joined, duplicates, unread, blank"
 
 
 def app(n: int, second: float, process: str = "web.1") -> str:
@@ -42,7 +43,12 @@ def test_a_whole_log_is_sound(load_text):
     assert set(table["verdict"]) == {"complete"} and table["weakens"].isna().all()
     (finding,) = wb.run("completeness").findings
     assert finding.severity == "ruled_out"
-    for part in ("no cut at the history's limit", "no gap", "successes beside the errors", "lines in order"):
+    for part in (
+        "no cut at the history's limit",
+        "no gap",
+        "successes in the router lines (200 lines, no failure)",
+        "lines in order",
+    ):
         assert part in finding.title
 
 
@@ -155,6 +161,23 @@ def test_twenty_errors_and_no_success_are_a_filter(load_text):
     assert any("no success: it was filtered" in title for title in findings(wb, "warning"))
 
 
+def test_of_steps_back_of_one_size_the_first_lines_are_the_evidence(load_text):
+    lines = [app(n, n + (5 if n % 3 == 1 else 0)) for n in range(60)]
+    row = checks(load_text("".join(lines)))["clock_order"]
+    assert [cited["line"] for cited in row.evidence] == [3, 6, 9]
+
+
+def test_successes_stand_beside_errors_only_where_there_are_errors(load_text):
+    def said(text: str, name: str) -> str:
+        (title,) = findings(load_text(text, name), "ruled_out")
+        return title
+
+    good = "".join(router(n) for n in range(30)) + app(1, 31)
+    assert "beside the errors" not in said(good, "good.log")
+    mixed = "".join(router(n + 0.2, 503 if n else 200, "H12" if n else "") for n in range(30)) + app(1, 31)
+    assert "successes beside the errors" in said(mixed, "mixed.log")
+
+
 def test_successes_of_2011_have_no_status_and_are_successes(load_text):
     text = "".join(
         f"2011-09-10T11:12:{n:02d}+00:00 heroku[router]: GET shop.example.com/a dyno=web.1 queue=0 wait=0ms service=9ms bytes=1\n"
@@ -181,7 +204,10 @@ def test_a_file_with_the_newest_line_first_is_out_of_order(load_text):
 
 
 def test_values_that_cannot_be_read_weaken_and_notices_do_not(wb):
-    source = "INSERT INTO sources VALUES (1, 'a.log', 'x', 'heroku_logs', 1, 1000, 980, 0, 0, 20, 0, NULL, NULL, NULL, NULL)"
+    source = (
+        f"INSERT INTO sources ({SOURCE_COLUMNS})"
+        " VALUES (1, 'a.log', 'x', 'heroku_logs', 1, 1000, 980, 0, 0, 20, 0)"
+    )
     wb._database.execute(source)
     wb._database.execute(
         "INSERT INTO unread_lines SELECT 1, i, 'not a log line: printed around the log', 'x' FROM range(1, 21) AS n(i)"
@@ -231,7 +257,7 @@ def test_nothing_and_null_are_harmless(wb):
     for name in ("log_lines", "requests", "log_errors"):
         wb._database.execute(f"INSERT INTO {name} (source_id, line) VALUES (1, 1)")
     wb._database.execute(
-        "INSERT INTO sources VALUES (1, 'a', 'x', 'heroku_ps', 0, 0, 0, 0, 0, 0, 0, NULL, NULL, NULL, NULL)"
+        f"INSERT INTO sources ({SOURCE_COLUMNS}) VALUES (1, 'a', 'x', 'heroku_ps', 0, 0, 0, 0, 0, 0, 0)"
     )
     result = wb.run("completeness")
     assert result.chart.to_dict() and all(one.severity != "warning" for one in result.findings)

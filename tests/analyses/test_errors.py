@@ -132,6 +132,39 @@ def test_no_error_at_all_is_ruled_out_with_its_size(wb):
     assert finding.numbers["errors_per_10k_requests_high"] == pytest.approx(38.268, abs=0.001)
 
 
+@pytest.mark.parametrize(
+    ("requests", "severity"), [(3, "cannot_tell"), (380, "cannot_tell"), (381, "ruled_out")]
+)
+def test_few_requests_rule_nothing_out(wb, requests, severity):
+    add(wb, "requests", [request(n) for n in range(requests)])
+    (finding,) = wb.run("errors").findings
+    assert finding.severity == severity and f"in {requests} requests" in finding.title
+    assert finding.severity == "ruled_out" or "but that rules nothing out" in finding.title
+
+
+@pytest.mark.parametrize(
+    ("dropped", "severities", "said"),
+    [
+        (700, {"warning", "cannot_tell"}, "rules nothing out: the log lost at least 700 lines"),
+        (None, {"warning", "cannot_tell"}, "rules nothing out: the log lost an unknown number of lines"),
+        (3, {"note", "ruled_out"}, "No H12 (Request timeout) in 500 requests (95 %: at most 76.2"),
+    ],
+)
+def test_a_log_that_lost_lines_rules_nothing_out(wb, dropped, severities, said):
+    add(wb, "requests", [request(n) for n in range(500)])
+    add(wb, "log_errors", [{"time": START, "code": "L10", "dropped": dropped}])
+    add(wb, "log_lines", [{"time": START, "line": n, "message": "x"} for n in range(501)])
+    found = wb.run("errors").findings
+    assert {one.severity for one in found} == severities and any(said in one.title for one in found)
+
+
+def test_a_log_of_errors_only_rules_nothing_out(wb):
+    add(wb, "requests", [request(9 * n, 503, "H10") for n in range(2_000)])
+    found = wb.run("errors").findings
+    assert [one.severity for one in found] == ["warning", "cannot_tell"]
+    assert "none of them succeeded" in found[1].title and "No H12 (Request timeout) and no" in found[1].title
+
+
 # episodes and bursts
 
 
@@ -157,6 +190,20 @@ def test_r14_episodes_are_counted_dyno_by_dyno(wb):
 def day(errors_at: list[float]) -> list[dict[str, Any]]:
     """Three hours with one good request each second, and H12 at those seconds."""
     return [request(second) for second in range(0, 10_800)] + [request(at, 503, "H12") for at in errors_at]
+
+
+@pytest.mark.parametrize(("failing", "bursts"), [(0.002, 0), (0.02, 1)])
+def test_errors_that_grow_only_with_the_traffic_are_no_burst(wb, failing, bursts):
+    rng = random.Random(21)
+    rows = []
+    for first, last, count in ((0, 3_600, 3_000), (3_600, 4_200, 10_000), (4_200, 7_200, 2_500)):
+        share = failing if first == 3_600 else 0.002
+        rows += [
+            request(rng.uniform(first, last), 500 if rng.random() < share else 200) for _ in range(count)
+        ]
+    add(wb, "requests", rows)
+    row = only(run(wb), "app500")
+    assert row.bursts == bursts and row.count >= 20
 
 
 def test_a_burst_has_its_span_its_peak_and_its_share(wb):
@@ -263,6 +310,41 @@ def test_errors_spread_evenly_point_to_what_is_shared(wb):
     assert "they share something else: a queue behind one slow route" in finding.next_step
 
 
+def spread(wb: Workbook, routes: list[str], failing: list[str], dynos: int = 4) -> Any:
+    """The first finding on 4,000 good requests and 60 failed ones on those routes, evenly over the dynos."""
+    rows = [request(n, route=routes[n % len(routes)], dyno=f"web.{n % dynos}") for n in range(4_000)]
+    rows += [
+        request(60 * n, 500, route=failing[n % len(failing)], dyno=f"web.{n % dynos}", fwd=f"192.0.2.{n}")
+        for n in range(60)
+    ]
+    add(wb, "requests", rows)
+    return wb.run("errors").findings[0]
+
+
+def test_a_route_with_all_errors_and_most_requests_is_named(wb):
+    finding = spread(wb, ["/a", "/b", "/big", "/big", "/big"], ["/big"])
+    (one,) = only(run(wb), "app500").concentration
+    assert one["value"] == "/big" and 1 < one["lift"] < 2 and one["p_corrected"] < 0.01
+    assert "100 % with route /big (1.7 times its share of requests)" in finding.title
+    assert "share something else" not in finding.next_step
+
+
+def test_a_route_that_is_a_little_denser_leaves_the_cause_open(wb):
+    finding = spread(wb, ["/a", "/b"], ["/a", "/a", "/a", "/b"], 3)
+    row = only(run(wb), "app500")
+    assert row.denser_values == 1 and pd.isna(row.concentration) and row.top_route_share == 0.75
+    assert "none has twice it: by this, causes cannot be told apart" in finding.next_step
+
+
+def test_the_only_route_and_the_only_dyno_cannot_be_told_apart(wb):
+    finding = spread(wb, ["/graphql"], ["/graphql"], 1)
+    assert "share something else" not in finding.next_step
+    assert (
+        "100 % of these errors are with route /graphql and 100 % of these errors are with dyno web.0,"
+        " hardly more than of all requests: by this, causes cannot be told apart." in finding.next_step
+    )
+
+
 def test_own_500_name_the_most_frequent_exception(wb):
     add(wb, "requests", [request(n) for n in range(500)] + [request(200 * n, 500) for n in range(6)])
     frame = "app/models/cart.rb:58:in `discount'"
@@ -296,7 +378,7 @@ def test_rows_of_nothing_but_null_are_harmless(wb):
     for table in ("requests", "dyno_errors", "log_errors", "stack_traces"):
         wb._database.execute(f"INSERT INTO {table} (source_id, line) VALUES (1, 1)")
     result = wb.run("errors")
-    assert result.table.empty and [one.severity for one in result.findings] == ["ruled_out"]
+    assert result.table.empty and [one.severity for one in result.findings] == ["cannot_tell"]
     assert result.chart.to_dict()
 
 
@@ -350,7 +432,10 @@ ROW = {
     "burst_clients": pd.NA,
     "burst_clients_hit": pd.NA,
     "top_route": "/a",
+    "top_route_share": 0.2,
     "top_dyno": "web.1",
+    "top_dyno_share": 0.5,
+    "denser_values": 0,
     "concentration": None,
     "exception": None,
     "exception_frame": None,

@@ -319,10 +319,40 @@ def test_a_report_without_its_memory_line_is_still_told() -> None:
     (found,) = told(made("R14", peak_mb=None, peak_percent=None, quota_mb=None))
     assert (
         found.title
-        == "web.1 was over the memory quota for at least 12 min in 1 episode; 30 reports, R14 in 1 of 1 episode."
+        == "web.1 was over the memory quota for at least 12 min in 1 episode; 30 reports, with R14 lines."
     )
     kill, _ = told(made("R15", peak_mb=None, peak_percent=None, quota_mb=None, minutes_over_quota=None))
     assert kill.title == "web.1 was killed for its memory (R15) at 2024-05-06 00:00:00 UTC."
+
+
+@pytest.mark.parametrize(
+    "minutes, said",
+    [
+        (0.0, "of 512 MB in 1 episode"),
+        (0.5, "for at least 30 s in 1 episode"),
+        (1.5, "for at least 1.5 min in"),
+    ],
+)
+def test_a_short_time_over_the_quota_is_never_zero_minutes(minutes: float, said: str) -> None:
+    (found,) = told(made("R14", minutes_over_quota=minutes))
+    assert said in found.title
+    assert "0.0 min" not in found.title and " 0 s" not in found.title
+
+
+def test_r14_is_told_only_where_it_was_logged() -> None:
+    (samples,) = told(made("over_quota"))
+    assert samples.title.endswith("30 reports, no R14 line.")
+    (some,) = told(made("R14"), made("over_quota"))
+    assert some.title.endswith("60 reports, R14 lines in 1 of 2 episodes.")
+    (every,) = told(made("R14"), made("R14"))
+    assert every.title.endswith("60 reports, with R14 lines in each episode.")
+
+
+def test_the_documented_kill_limits_of_a_quota_are_all_named() -> None:
+    _, note = told(made("R15", quota_mb=1_024.0, peak_mb=2_100.0, peak_percent=205.1))
+    assert "100 % or 200 % (by dyno type) for a quota of 1,024 MB" in note.title
+    _, note = told(made("R15"))
+    assert "documents 200 % for a quota of 512 MB" in note.title
 
 
 def test_the_chart_draws_episodes_and_says_when_there_are_none() -> None:

@@ -258,6 +258,77 @@ def test_a_leak_that_reaches_the_quota_within_a_day_is_critical_before_any_r14(
     assert one(result, "critical").numbers["r14_count"] == 0
 
 
+def test_a_quota_reached_while_the_daily_restart_is_due_is_a_warning(
+    load_text: Callable[..., Workbook],
+) -> None:
+    lives = [
+        samples("web.1", 20, lambda h: 300 + 8 * h, life=n, begin=BEGIN + timedelta(hours=20.1 * n), seed=n)
+        for n in range(2)
+    ]
+    result = load_text(text(*lives)).run("memory_trend")
+    row = row_of(result, "web.1")
+    assert (row["restart_h_low"], row["restart_h_high"]) == (
+        pytest.approx(4, abs=0.1),
+        pytest.approx(7.6, abs=0.1),
+    )
+    assert row["restart_h_low"] < row["hours_to_quota"] < row["restart_h_high"]
+    assert not row["hidden_by_restart"]
+    assert "unless the daily restart (in 4.0–7.6 h) comes first" in one(result, "warning").title
+
+
+def test_a_morning_of_traffic_is_growth_and_a_day_of_it_cannot_be_told(
+    load_text: Callable[..., Workbook],
+) -> None:
+    def day(hours: float) -> float:
+        return 480 - 45 * float(np.cos(2 * np.pi * hours / 24))
+
+    late = BEGIN + timedelta(hours=12.9)
+    lines = [samples("web.1", 13, day), r14("web.1", late, 525, 102.6), samples("web.2", 20, day, life=2)]
+    result = load_text(text(*lines)).run("memory_trend")
+    assert (row_of(result, "web.1")["verdict"], row_of(result, "web.1")["confidence"]) == ("leak", "low")
+    assert one(result, "warning").title.startswith("web.1 grows ")
+    unsure = one(result, "cannot_tell")
+    assert unsure.title.startswith("Whether web.2 leaks cannot be said: memory swings by ")
+    assert "16 h more are needed to tell a day's rhythm from growth" in unsure.title
+
+
+def test_the_level_is_that_of_the_last_long_life_not_of_a_new_one(load_text: Callable[..., Workbook]) -> None:
+    def slow(hours: float) -> float:
+        return 200 + 200 * (1 - float(np.exp(-hours / 5)))
+
+    young = samples("web.1", 4, slow, life=2, begin=BEGIN + timedelta(hours=26.1))
+    result = load_text(text(samples("web.1", 26, slow), young)).run("memory_trend")
+    row = row_of(result, "web.1")
+    assert row["verdict"] == "plateau" and row["level_mb"] == pytest.approx(398, abs=3)
+    assert "(78 % of the quota)" in one(result, "ruled_out").title
+
+
+def test_the_kill_limit_of_1024_mb_needs_the_dyno_type(load_text: Callable[..., Workbook]) -> None:
+    lives = [
+        samples(
+            "web.1",
+            20,
+            lambda h: 300 + 33 * h,
+            life=n,
+            begin=BEGIN + timedelta(hours=20.1 * n),
+            seed=n,
+            quota_mb=1_024,
+        )
+        for n in range(2)
+    ]
+    wb = load_text(text(*lives))
+    result = wb.run("memory_trend")
+    assert pd.isna(row_of(result, "web.1")["kill_mb"])
+    assert "1,024 MB or 2,048 MB" in one(result, "critical").title
+    load_text(
+        "=== web (Private-S): bundle exec puma (1)\nweb.1: up 2024/05/06 00:00:00 +0000 (~ 1h ago)\n",
+        "ps.txt",
+    )
+    result = wb.run("memory_trend")
+    assert row_of(result, "web.1")["kill_mb"] == 1_024
+    assert "1,024 MB, at which it is killed, in " in one(result, "critical").title
+
+
 def test_restarts_that_nothing_names_are_guessed_and_the_confidence_is_low(
     load_text: Callable[..., Workbook],
 ) -> None:
@@ -390,14 +461,86 @@ def test_the_forecast_is_said_with_its_interval() -> None:
         ({"confidence": "low"}, "warning"),
         ({"hours_to_quota": 40.0}, "warning"),
         ({"hidden_by_restart": True, "needed_slope_mb_per_h": 9.5}, "warning"),
-        ({"confidence": "low", "r14_count": 3}, "critical"),
-        ({"confidence": "low", "r15_count": 1}, "critical"),
+        ({"confidence": "low", "r14_count": 3}, "warning"),
+        ({"confidence": "low", "r15_count": 1}, "warning"),
         ({"confidence": "medium"}, "critical"),
+        ({"hours_to_quota": 40.0, "r14_count": 3}, "critical"),
+        ({"restart_h_low": 23.0, "restart_h_high": 26.6}, "critical"),
+        ({"restart_h_low": 20.0, "restart_h_high": 23.6}, "warning"),
+        ({"restart_h_low": 20.0, "restart_h_high": 23.6, "r14_count": 3}, "critical"),
     ],
 )
 def test_a_leak_is_critical_only_where_it_hurts(more: dict[str, Any], severity: str) -> None:
     (found,) = told(made("leak", **{**FORECAST, **more}))
     assert found.severity == severity
+
+
+def test_growth_of_low_confidence_is_not_called_a_leak_and_says_what_is_against_it() -> None:
+    against = "13 h observed, less than 36 h: a day's rise of traffic looks alike; one uninterrupted run only"
+    more = FORECAST | {"confidence": "low", "against": against, "hours": 13.0}
+    (found,) = told(made("leak", r14_count=5, **more))
+    assert (found.severity, found.confidence) == ("warning", "low")
+    assert found.title.startswith(
+        "web.1 grows 5.0 MB per hour (4.2–5.9) over 13 h, as a leak or a day's traffic would"
+    )
+    assert found.title.endswith(f"Against this: {against}.") and "leaks" not in found.title
+    slows = more | {"against": "the growth slows down, as a filling cache does"}
+    assert "as a leak or a filling cache would" in told(made("leak", **slows))[0].title
+    sure, unsure = told(made("leak", "web.1", **FORECAST), made("leak", "web.2", **more))
+    assert sure.title.startswith("web.1 leaks") and sure.severity == "critical"
+    assert unsure.title.startswith("web.2 grows") and unsure.severity == "warning"
+
+
+@pytest.mark.parametrize("verdict", ["leak", "steps", "too_large", "plateau", "sawtooth", "healthy"])
+def test_what_is_against_a_verdict_is_said_with_it(verdict: str) -> None:
+    step = {"step_mb": 80.0, "step_time": pd.Timestamp(BEGIN)} if verdict == "steps" else {}
+    more = FORECAST | step
+    (found,) = told(made(verdict, against="one uninterrupted run only", confidence="medium", **more))
+    assert found.title.endswith(" Against this: one uninterrupted run only.")
+    (found,) = told(made(verdict, **more))
+    assert "Against this" not in found.title
+
+
+def test_the_least_sure_of_several_dynos_says_what_is_against_it() -> None:
+    doubt = "one uninterrupted run only"
+    (found,) = told(made("healthy", "web.1"), made("healthy", "web.2", confidence="medium", against=doubt))
+    assert found.confidence == "medium" and found.title.endswith(f" Against this (web.2): {doubt}.")
+
+
+def test_the_daily_restart_that_may_come_first_is_said() -> None:
+    (found,) = told(made("leak", **FORECAST, restart_h_low=20.0, restart_h_high=23.6))
+    assert (
+        "unless the daily restart (in 20.0–23.6 h) comes first, it reaches its quota of 512 MB" in found.title
+    )
+    (found,) = told(made("leak", **FORECAST, restart_h_low=0.0, restart_h_high=23.6, r14_count=3))
+    assert (
+        "over its quota of 512 MB (3 R14 lines); unless the daily restart (within 23.6 h) comes"
+        in found.title
+    )
+    assert "it reaches it again in 22.4 h" in found.title
+    (found,) = told(made("leak", **FORECAST, restart_h_low=9.0, restart_h_high=12.6, r14_count=3))
+    assert "the daily restart comes first (in 9.0–12.6 h); without it it reaches" in found.title
+    (found,) = told(made("leak", **FORECAST, restart_h_low=23.0, restart_h_high=26.6))
+    assert "restart (" not in found.title
+
+
+def test_a_kill_limit_that_is_not_known_names_both_and_one_at_the_quota_is_said() -> None:
+    unknown = FORECAST | {"quota_mb": 1_024.0, "kill_mb": None, "hours_to_kill": None}
+    (found,) = told(made("leak", **unknown))
+    assert "it is killed at 1,024 MB or 2,048 MB, by dyno type and year" in found.title
+    (found,) = told(made("leak", **unknown | {"kill_mb": 1_024.0}))
+    assert "its quota of 1,024 MB, at which it is killed, in 22.4 h" in found.title
+
+
+def test_a_plateau_that_fills_its_quota_is_not_ruled_out() -> None:
+    full = {"level_mb": 485.0, "level_percent": 94.7, "peak_mb": 491.0, "settle_h": 5.0}
+    (found,) = told(made("plateau", **full))
+    assert found.severity == "warning" and "485 MB (95 % of the quota), 491 MB at the peak" in found.title
+    assert "Or take a dyno of 1,024 MB" in found.next_step
+    assert [one.severity for one in told(made("plateau", "web.1", **full), made("plateau", "web.2"))] == [
+        "warning",
+        "ruled_out",
+    ]
 
 
 def test_no_upper_end_and_no_quota_are_said() -> None:

@@ -30,14 +30,16 @@ def release(time: datetime, version: str | None, event: str = "release", **more:
     return {"time": time, "version": version, "event": event, "actor": "dev@example.com", **more}
 
 
-def traffic(wb: Workbook, start: datetime, count: int, every_s: float, errors: int, **more: Any) -> None:
-    """Requests at an even pace, of which the first ``errors`` fail with status 500."""
+def traffic(
+    wb: Workbook, start: datetime, count: int, every_s: float, errors: int, nth: int = 1, **more: Any
+) -> None:
+    """Requests at an even pace, of which every ``nth`` fails with status 500 until ``errors`` have failed."""
     rows = [
         {
             "time": start + timedelta(seconds=every_s * n),
-            "status": 500 if n < errors else 200,
+            "status": 500 if n < errors * nth and n % nth == 0 else 200,
             "service_ms": 20 + n % 11,
-            "route": "/cart" if n < errors else "/a",
+            "route": "/cart" if n < errors * nth and n % nth == 0 else "/a",
             **more,
         }
         for n in range(count)
@@ -127,7 +129,7 @@ def bad(wb: Workbook) -> None:
         [release(RELEASED, "v42"), release(RELEASED + timedelta(minutes=26), "v41", "rollback")],
     )
     traffic(wb, RELEASED - timedelta(minutes=30), 1_800, 1, 0)
-    traffic(wb, RELEASED, 1_500, 1, 60)
+    traffic(wb, RELEASED, 1_500, 1, 60, nth=25)
     traffic(wb, RELEASED + timedelta(minutes=26), 1_500, 1, 0)
     traces = [
         {"time": RELEASED - timedelta(minutes=20), "exception": "Old", "first_own_frame": "app/old.rb:1"}
@@ -173,7 +175,7 @@ def test_a_bad_release_is_critical_and_only_coincides(wb):
         and "@" not in finding.title
         and "by a user" not in finding.title.split("coincides")[1]
     )
-    assert finding.about == (RELEASED, RELEASED + timedelta(seconds=59))
+    assert finding.about == (RELEASED, RELEASED + timedelta(seconds=59 * 25))
 
 
 def test_after_the_rollback_it_is_better(wb):
@@ -285,6 +287,166 @@ def test_a_slower_median_is_told_apart(wb):
     assert slow.severity == "warning" and "from 120 ms to 720 ms" in slow.title
 
 
+# what a rise is, and when it began
+
+
+def failing(wb: Workbook, first: datetime, last: datetime, every_s: float, share: float, **more: Any) -> None:
+    """Requests at an even pace of which that share fails, evenly spread."""
+    count = round((last - first).total_seconds() / every_s)
+    rows = [
+        {
+            "time": first + timedelta(seconds=every_s * (n + 0.5)),
+            "status": 500 if int((n + 1) * share) > int(n * share) else 200,
+            "service_ms": 80,
+            "route": "/a",
+            **more,
+        }
+        for n in range(count)
+    ]
+    add(wb, "requests", rows)
+
+
+def at(minutes: float) -> datetime:
+    return RELEASED + timedelta(minutes=minutes)
+
+
+def told(wb: Workbook) -> Any:
+    (finding,) = wb.run("releases").findings
+    return finding
+
+
+def test_a_small_but_sure_rise_is_told_and_not_ruled_out(wb):
+    add(wb, "releases", [release(RELEASED, "v42")])
+    failing(wb, at(-30), at(0), 0.09, 0.01)
+    failing(wb, at(0), at(30), 0.09, 0.014)
+    (row,) = run(wb).itertuples()
+    assert (row.errors_before, row.errors_after, row.verdict) == (200, 280, "cannot_tell")
+    assert row.reason == releases.SMALL_RISE and row.difference_low_per_10k == pytest.approx(18.7, abs=0.05)
+    finding = told(wb)
+    assert (finding.severity, finding.confidence) == ("note", "medium") and finding.evidence
+    assert "errors rose from 100 to 140 per 10,000 requests" in finding.title
+    assert "200 of 20,000, then 280 of 20,000; difference, 95 %: 18.69 to 61.5" in finding.title
+
+
+def test_a_rise_that_is_not_sure_by_the_stricter_interval_is_a_note(wb):
+    add(wb, "releases", [release(RELEASED, "v42")])
+    failing(wb, at(-30), at(0), 1, 0)
+    failing(wb, at(0), at(30), 1, 7 / 1_800)
+    finding = told(wb)
+    assert run(wb)["reason"][0] == releases.UNSURE_RISE and run(wb)["difference_low_per_10k"][0] > 0
+    assert (finding.severity, finding.confidence) == ("note", "low") and "no chance" in finding.title
+
+
+def test_no_rise_says_how_much_is_ruled_out_and_what_was_seen(wb):
+    add(wb, "releases", [release(RELEASED, "v42")])
+    failing(wb, at(-30), at(0), 1.2, 0)
+    failing(wb, at(0), at(30), 1.2, 4 / 1_500)
+    finding = told(wb)
+    assert finding.severity == "ruled_out" and [one.line for one in finding.evidence] == [1]
+    assert finding.title == (
+        "No rise of errors of more than 68.37 per 10,000 requests (95 %) with 1 release (v42):"
+        " within 30 min 0 of 1,500 requests failed before, 4 of 1,500 after."
+    )
+
+
+def test_errors_that_begin_25_minutes_later_are_not_laid_on_the_release(wb):
+    add(wb, "releases", [release(RELEASED, "v42")])
+    failing(wb, at(-30), at(25), 1, 0)
+    failing(wb, at(25), at(30), 1, 0.96)
+    (row,) = run(wb).itertuples()
+    assert (row.verdict, row.reason) == ("cannot_tell", releases.BEGAN_LATER)
+    assert at(25) <= row.onset_time < at(26) and row.errors_just_after == 0
+    finding = told(wb)
+    assert (finding.severity, finding.confidence) == ("warning", "low")
+    assert "but they began 25 min 2 s after it" in finding.title and "coincides" not in finding.title
+    assert finding.about[0] == row.onset_time
+
+
+def test_errors_that_were_there_before_are_not_laid_on_the_release(wb):
+    add(wb, "releases", [release(RELEASED, "v42")])
+    failing(wb, at(-30), at(-15), 1, 0)
+    failing(wb, at(-15), at(30), 1, 0.1)
+    (row,) = run(wb).itertuples()
+    assert (row.verdict, row.reason) == ("cannot_tell", releases.BEGAN_BEFORE)
+    finding = told(wb)
+    assert (finding.severity, finding.confidence) == ("note", "low")
+    assert "began 14 min 50 s before it; per 10,000 requests 1,000 failed in the 10 min just" in finding.title
+
+
+@pytest.mark.parametrize(
+    ("minutes", "verdict"), [(-1, "cannot_tell"), (0.5, "worse"), (9, "worse"), (11, "cannot_tell")]
+)
+def test_the_onset_decides(wb, minutes, verdict):
+    add(wb, "releases", [release(RELEASED, "v42")])
+    failing(wb, at(-30), at(minutes), 1, 0.004)
+    failing(wb, at(minutes), at(30), 1, 0.1)
+    assert run(wb)["verdict"][0] == verdict
+
+
+def test_a_second_rise_at_the_release_is_told_by_the_minutes_around_it(wb):
+    add(wb, "releases", [release(RELEASED, "v42")])
+    failing(wb, at(-30), at(-15), 1, 0)
+    failing(wb, at(-15), at(0), 1, 0.1)
+    failing(wb, at(0), at(30), 1, 0.2)
+    assert run(wb)["verdict"][0] == "worse"
+    finding = told(wb)
+    assert "from 1,000 to 2,000 per 10,000 requests from the 10 min just before to the 10" in finding.title
+    assert "another rise began 14 min 50 s before it" in finding.title and finding.confidence == "medium"
+
+
+def test_errors_of_the_boot_are_over_and_no_longer_critical(wb):
+    add(wb, "releases", [release(RELEASED, "v42")])
+    failing(wb, at(-30), at(0), 0.5, 0)
+    add(
+        wb,
+        "requests",
+        [
+            {"time": RELEASED + timedelta(seconds=5 + 0.3 * n), "status": 503, "code": "H10"}
+            for n in range(80)
+        ],
+    )
+    failing(wb, at(0.5), at(30), 0.5, 0)
+    (row,) = run(wb).itertuples()
+    assert (row.verdict, row.errors_later, row.requests_later) == ("worse", 0, 3_000)
+    finding = told(wb)
+    assert (finding.severity, finding.confidence) == ("warning", "medium") and "boot" in finding.next_step
+    assert "all within 23.7 s; after the first 5 min 0 of 3,000 requests failed" in finding.title
+
+
+def test_errors_that_a_rollback_ended_are_not_taken_for_the_boot(wb):
+    add(wb, "releases", [release(RELEASED, "v42"), release(at(5), "v41", "rollback")])
+    failing(wb, at(-30), at(0), 1, 0)
+    failing(wb, at(0), at(5), 1, 0.2)
+    failing(wb, at(5), at(30), 1, 0)
+    assert wb.run("releases").findings[0].severity == "critical"
+
+
+@pytest.mark.parametrize(
+    ("slow_ms", "same_mix_ms", "severity", "said"),
+    [
+        (
+            700,
+            50,
+            "note",
+            "700 ms; it is 50 ms if each route has its share of before: other routes were asked",
+        ),
+        (None, None, "warning", "700 ms; whether other routes were asked for was not separated"),
+    ],
+)
+def test_a_median_that_only_the_mix_of_routes_moved(wb, slow_ms, same_mix_ms, severity, said):
+    add(wb, "releases", [release(RELEASED, "v42")])
+    seldom = {"route": "/slow", "service_ms": 700} if slow_ms else {"route": "/fast", "service_ms": 50}
+    rows = [{"route": "/fast", "service_ms": 50} if n % 10 else seldom for n in range(900)]
+    seldom = {"route": "/fast", "service_ms": 50} if slow_ms else {"route": "/slow", "service_ms": 700}
+    rows += [{"route": "/slow", "service_ms": 700} if n % 10 else seldom for n in range(900)]
+    add(wb, "requests", [{"time": at((n - 900) / 30), "status": 200, **row} for n, row in enumerate(rows)])
+    (row,) = run(wb).itertuples()
+    assert (row.p50_before_ms, row.p50_after_ms, row.p50_verdict) == (50, 700, "slower")
+    assert row.p50_after_same_mix_ms == same_mix_ms if same_mix_ms else pd.isna(row.p50_after_same_mix_ms)
+    finding = next(one for one in wb.run("releases").findings if "median" in one.title)
+    assert finding.severity == severity and said in finding.title
+
+
 # edges
 
 
@@ -338,8 +500,19 @@ ROW = {
     "difference_high_per_10k": 346.0,
     "verdict": "worse",
     "reason": None,
+    "onset_time": pd.Timestamp(RELEASED),
+    "errors_just_before": 1,
+    "requests_just_before": 3_000,
+    "errors_just_after": 100,
+    "requests_just_after": 3_000,
+    "just_difference_low_per_10k": 270.0,
+    "just_difference_high_per_10k": 400.0,
+    "errors_later": 229,
+    "requests_later": 7_500,
+    "later_difference_low_per_10k": 265.0,
     "p50_before_ms": 40.0,
     "p50_after_ms": 41.0,
+    "p50_after_same_mix_ms": 41.0,
     "p50_verdict": "same",
     "first_error_time": pd.Timestamp(RELEASED),
     "last_error_time": pd.Timestamp(RELEASED + timedelta(minutes=26)),

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from scipy.stats import binom
 
-from workbook import Window, Workbook, limits, statistics
+from workbook import Window, Workbook, limits
 from workbook.analyses import slow_transactions
 
 BOOK = (
@@ -195,19 +195,45 @@ def test_quantiles_are_printed_from_enough_values_on_and_are_those_of_numpy(
             assert pd.isna(found[column])
 
 
-def test_the_interval_of_the_95th_percentile_covers_95_percent(load_text: Any) -> None:
-    for n in (59, 92, 400):
-        wb = load_text(log(*(line(10 + at, path=f"/n{n}/x", second=at) for at in range(n))), f"{n}.log")
-        found = row(wb, f"GET /n{n}/x")
-        low = int(found["p95_low_ms"]) - 9
-        if n == 59:
-            assert pd.isna(found["p95_high_ms"]), "59 values do not bound it above"
-            continue
-        high = int(found["p95_high_ms"]) - 9
-        assert binom.cdf(high - 1, n, 0.95) - binom.cdf(low - 1, n, 0.95) >= 0.95
-        exact_low, exact_high = statistics.rank_ci(n, 0.95)
-        assert exact_low is not None and exact_high is not None
-        assert abs(low - exact_low) <= 1 and abs(high - exact_high) <= 1
+def ranks(n: int) -> tuple[int | None, int | None]:
+    """The ranks that bound the 95th percentile of n values, by a walk over the binomial's distribution."""
+    up_to = binom.cdf(np.arange(n + 1), n, 0.95)
+    low, high = int((up_to <= 0.025).sum()), int((up_to < 0.975).sum()) + 1
+    return (low or None), (high if high <= n else None)
+
+
+@pytest.mark.parametrize(
+    "n, known",
+    [
+        (59, (52, None)),
+        (71, (63, None)),
+        (72, (64, 72)),
+        (100, (90, 100)),
+        (368, (341, 358)),
+        (1000, (936, 964)),
+    ],
+)
+def test_the_interval_of_the_95th_percentile_has_the_exact_ranks(
+    load_text: Any, n: int, known: tuple[int, int | None]
+) -> None:
+    assert ranks(n) == known
+    found = row(load_text(log(*(line(10 + at, second=at) for at in range(n)))), "GET /a")
+    low, high = found["p95_low_ms"] - 9, found["p95_high_ms"] - 9
+    assert (low, None if pd.isna(high) else high) == known
+
+
+def test_the_interval_is_exact_for_every_number_of_answers(wb: Workbook) -> None:
+    sizes = [*range(59, 700, 7), 5_000, 40_001]
+    wb._database.execute(
+        "INSERT INTO requests (source_id, line, time, method, route, status, connect_ms, service_ms)"
+        " SELECT 1, n * 100_000 + k, TIMESTAMP '2024-03-04 05:00:00', 'GET', '/' || n, 200, 0, k"
+        " FROM (SELECT n, unnest(range(1, n + 1)) AS k FROM (SELECT unnest($sizes::BIGINT[]) AS n))",
+        sizes=sizes,
+    )
+    table = wb.run("slow_transactions").table.set_index("name")
+    for n in sizes:
+        low, high = table.loc[f"GET /{n}", ["p95_low_ms", "p95_high_ms"]]
+        assert (low, None if pd.isna(high) else high) == ranks(n), n
 
 
 def test_the_apdex_of_the_reference(load_text: Any) -> None:
@@ -391,7 +417,7 @@ def made(**values: Any) -> dict[str, Any]:
         "within_500ms_share": 1.0, "over_5s_count": 0, "apdex": 1.0, "apdex_t_s": 0.5, "avg_ms": 90.0,
         "answered_count": 1_000, "h12_count": 0, "max_is_cut": False, "p95_low_ms": 190.0, "p95_high_ms": 210.0,
         "within_500ms_count": 1_000, "over_500ms_s": 0.0, "satisfied_count": 1_000, "tolerating_count": 0,
-        "frustrated_count": 0, "d_check": None, "verdict": None, "all_apdex": None,
+        "frustrated_count": 0, "succeeded_count": 1_000, "no_dyno_count": 0, "other_code_count": 0, "d_check": None, "verdict": None, "all_apdex": None,
         "evidence": [{"source_id": 1, "line": 17}],
     }  # fmt: skip
     return {**fast, **values}
@@ -464,9 +490,57 @@ def test_few_requests_are_not_judged_by_apdex() -> None:
     )
     found = slow_transactions.findings(frame(few))
     assert [one.severity for one in found if "Apdex" in one.title] == ["cannot_tell"]
-    assert [one.severity for one in found if "within 500 ms" in one.title] == ["note"], (
+    assert [one.severity for one in found if "at most 500 ms" in one.title] == ["note"], (
         "20 of 20 may still be 84 %"
     )
+
+
+@pytest.mark.parametrize(
+    "errors, said",
+    [
+        (
+            {"status": 503, "code": "H12", "service": 30_000},
+            "40 of them were cut off at 30 s (H12), most in GET /a",
+        ),
+        ({"status": 500, "service": 7_000}, "none of 40 router lines is a success"),
+    ],
+)
+@pytest.mark.parametrize("order", ["max_then_count", "time_consumed", "p95", "over_5s"])
+def test_a_log_of_errors_only_gives_no_shares_and_rules_nothing_out(
+    load_text: Any, errors: dict[str, Any], said: str, order: str
+) -> None:
+    wb = load_text(log(*(line(second=n, **errors) for n in range(40))))
+    (finding,) = wb.run("slow_transactions", order=order).findings
+    assert finding.severity == "cannot_tell" and said in finding.title and finding.evidence
+    assert "%" not in finding.title and "may hold errors only" in finding.title
+    assert "search filter" in finding.next_step
+
+
+def test_one_success_is_enough_to_judge(load_text: Any) -> None:
+    lines = [line(30_000, code="H12", status=503, second=n) for n in range(40)]
+    for success in (line(90, second=50), line(90, second=50, status=""), line(9_000, status=101, second=50)):
+        titles = [one.title for one in load_text(log(*lines, success)).run("slow_transactions").findings]
+        assert any("as a rule" in title for title in titles), success
+
+
+def test_errors_only_leave_the_new_relic_table_to_be_judged(load_text: Any) -> None:
+    load_text(log(*(line(30_000, code="H12", status=503, second=n) for n in range(40))))
+    found = load_text(BOOK, "table.tsv").run("slow_transactions").findings
+    assert "cannot_tell" in {one.severity for one in found}
+    assert any("HealthController#index" in one.title for one in found)
+    assert not any("router" in one.title for one in found if one.severity != "cannot_tell")
+
+
+def test_requests_that_got_no_answer_are_named_beside_the_share_and_can_spoil_it() -> None:
+    for unanswered, severity in ((0, "ruled_out"), (10, "ruled_out"), (100, "note")):
+        rows = frame(
+            made(no_dyno_count=unanswered - unanswered // 2),
+            made(rank=None, name="GET /b", count=0, no_dyno_count=0, other_code_count=unanswered // 2),
+        )
+        (finding,) = [one for one in slow_transactions.findings(rows) if "at most 500 ms" in one.title]
+        assert finding.severity == severity and finding.title.startswith("Of 1,000 answered requests, 100 %")
+        assert finding.numbers["unanswered_count"] == unanswered
+        assert (f"; {unanswered} more failed unanswered." in finding.title) == (unanswered > 0)
 
 
 def test_a_hostile_name_is_shown_harmless_in_the_title() -> None:

@@ -63,7 +63,8 @@ def load_new_relic(
     frame["source_id"], frame["line"] = source, np.arange(2, len(frame) + 2)
     insert(wb, "response_breakdown", frame)
     wb._database.execute(
-        "INSERT INTO sources VALUES ($id, $path, 'x', 'new_relic_series', 1, 9, 8, 1, 0, 0, 0, NULL, NULL, $zone, NULL)",
+        "INSERT INTO sources (source_id, path, sha256, kind, bytes, lines, log_lines, joined, duplicates, unread, blank, zone)"
+        " VALUES ($id, $path, 'x', 'new_relic_series', 1, 9, 8, 1, 0, 0, 0, $zone)",
         id=source,
         path=f"nr-{source}.csv",
         zone=zone,
@@ -117,6 +118,32 @@ def test_labels_that_name_the_end_of_their_bucket_are_no_zone(wb, label_shift, w
     load_router(wb, counts)
     load_new_relic(wb, counts, label_shift, width_min)
     assert (only(wb).verdict, only(wb).zone_offset_min) == (verdict, zone_min)
+
+
+@pytest.mark.parametrize(
+    ("offset_min", "width_min", "other_min"),
+    [
+        (-180, 60, -240),
+        (0, 60, -60),
+        (330, 60, 270),
+        (330, 30, 300),
+        (345, 15, 330),
+        (345, 60, None),
+        (-240, 30, None),
+        (-225, 15, None),
+        (0, 15, None),
+    ],
+)
+def test_labels_that_fit_two_zones_name_both_with_less_confidence(wb, offset_min, width_min, other_min):
+    counts = traffic()
+    load_router(wb, counts)
+    load_new_relic(wb, counts, offset_min, width_min)
+    row = only(wb)
+    assert row.offset_min == offset_min
+    assert (None if pd.isna(row.end_zone_offset_min) else row.end_zone_offset_min) == other_min
+    (finding,) = wb.run("time_zones").findings
+    assert finding.confidence == ("high" if other_min is None else "medium")
+    assert ("name the end of their" in finding.title) == (other_min is not None)
 
 
 def test_an_offset_that_no_zone_has_is_asked(wb):
@@ -288,6 +315,8 @@ ROW = {
     "last_time": START + pd.Timedelta(days=1),
     "offset_min": -240,
     "zone_offset_min": -240,
+    "end_zone_offset_min": None,
+    "bucket_s": 900,
     "r": 0.991,
     "second_r": 0.884,
     "variation": 0.4,
@@ -315,6 +344,25 @@ def test_the_sentence():
         and finding.evidence[0].line == 2
     )
     assert "5 h 30 min ahead of" in judged(zone_offset_min=330, offset_min=330).title
+
+
+def test_both_readings_of_hourly_labels_are_in_the_sentence():
+    shifted = judged(offset_min=-180, zone_offset_min=-180, end_zone_offset_min=-240, bucket_s=3600)
+    assert shifted.title == (
+        "new-relic-throughput.csv is 3 h behind the router log (r = 0.99, next best 0.88, 24 h compared):"
+        " its times are UTC−03:00; if its labels name the end of their 1 h buckets, they are UTC−04:00."
+    )
+    assert (shifted.severity, shifted.confidence) == ("warning", "medium")
+    assert "--zone -03:00" in shifted.next_step and "finer buckets" in shifted.next_step
+    aligned = judged(
+        verdict="aligned", offset_min=0, zone_offset_min=0, end_zone_offset_min=-60, bucket_s=3600
+    )
+    assert aligned.title.endswith("; if its labels name the end of their 1 h buckets, they are UTC−01:00.")
+    assert (aligned.severity, aligned.confidence) == ("ruled_out", "medium")
+    named = judged(
+        read_as="America/New_York (none)", zone_offset_min=-60, end_zone_offset_min=-120, bucket_s=3600
+    )
+    assert "1 h buckets, it is 2 h behind." in named.title
 
 
 @pytest.mark.parametrize(

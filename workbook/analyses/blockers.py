@@ -6,24 +6,28 @@ front of it.
 Columns: ``request_id``; ``time`` (UTC) of the router's line; ``dyno``, ``route``, ``code``; ``cause``:
 slow_itself, blocked (half of its time or more went by before work on it began), dyno_swapping (R14 or R15
 of the dyno meanwhile), dyno_starting (the dyno was starting, down or crashed meanwhile), app_stall (most
-dynos stood still at once), client (the client left), cannot_tell; ``confidence``; ``reason``: why it is not
-higher, or why one cannot tell; ``waited_ms``: wait at the dyno until work began, or until the router gave
-up; ``blocker_request_id``, ``blocker_route``, ``blocker_ms``: the request that held the dyno longest
+dynos stood still at once), client (the client left, or most of its time went by after the application had
+ended), cannot_tell; ``confidence``; ``reason``: why it is not higher, or why one cannot tell;
+``waited_ms``: wait in the router's queue (logged until 2013) and at the dyno, until work began or the router
+gave up; ``blocker_request_id``, ``blocker_route``, ``blocker_ms``: the request that held the dyno longest
 meanwhile; ``in_front``: the 20 requests that held it longest, with their ms each; ``unexplained_ms``: the
 part of the wait in which no logged request held the dyno; ``total_ms``; ``basis``: measured (rack-timeout's
-age), reconstructed (first come, first served, on ``slots`` requests at once) or lower_bound (reconstructed,
-behind an H12 whose true end is not logged); ``evidence``: its line and those of the blockers.
+age, or the router's own wait), reconstructed (first come, first served, on ``slots`` requests at once) or
+lower_bound (reconstructed, behind an H12 whose true end is not logged); ``evidence``: its line and those of
+the blockers; ``work_ms``: its time in the application by rack-timeout, NULL where that is not logged;
+``router_wait_ms``: the part of its wait that the router logged.
 
 The seconds are waiting that is laid at a request's door, not what would be saved without it.
 """
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Any
 
 import pandas as pd
 
-from workbook import charts, limits, words
+from workbook import charts, harm, limits, words
 from workbook.analysis import Bounds, Finding, Query, cite, span_of, times_of, top_routes
 from workbook.window import Window
 
@@ -38,6 +42,17 @@ MIN_QUEUED = 30
 MOST_OVERTAKING = 0.05
 """A larger share that ended before its turn refutes the number of slots."""
 MOST_SEEN = 8
+COARSE_LINES = 10
+"""So many stamps without a fraction of a second show a store that cuts it off."""
+BUSY_DYNOS = 3
+"""Fewer dynos that answer often do not show whether the whole app stood still."""
+COMPARED_ELSEWHERE = 5
+"""So many requests of the route on dynos within their quota show how long it takes without swap."""
+ONSET_S = 10
+BY_CHANCE = 0.05
+"""Where so many such meetings of slow requests would come by chance, one more says nothing."""
+QUIET_S = 60
+"""A dyno turns slow anew where it had no slow request for so long before."""
 MOST_ROUTES = 5
 LEAST_BLOCKING_SHARE = 0.1
 CAUSES = ("blocked", "slow_itself", "dyno_swapping", "dyno_starting", "app_stall", "client", "cannot_tell")
@@ -71,8 +86,14 @@ known_requests AS (
         requests.route,
         requests.status,
         requests.code,
-        coalesce(wait_ms, 0) + coalesce(connect_ms, 0) + service_ms AS total_ms,
-        requests.time - to_milliseconds(total_ms) AS started,
+        requests.method,
+        requests.bytes,
+        coalesce(wait_ms, 0) AS router_wait_ms,
+        router_wait_ms + coalesce(connect_ms, 0) + service_ms AS total_ms,
+        requests.time - to_milliseconds(total_ms) AS came,
+        came + to_milliseconds(router_wait_ms) AS started,
+        count(*) OVER of_the_file >= $coarse_lines
+            AND bool_and(epoch_us(requests.time) % 1_000_000 = 0) OVER of_the_file AS coarse,
         age_ms,
         duration_ms,
         expired,
@@ -81,15 +102,15 @@ known_requests AS (
             WHEN age_ms IS NOT NULL AND code IS NULL AND duration_ms IS NOT NULL
                 THEN greatest(
                     started,
-                    least(started + to_milliseconds(age_ms), requests.time - to_milliseconds(duration_ms))
+                    least(came + to_milliseconds(age_ms), requests.time - to_milliseconds(duration_ms))
                 )
-            WHEN age_ms IS NOT NULL THEN started + to_milliseconds(age_ms)
+            WHEN age_ms IS NOT NULL THEN greatest(started, came + to_milliseconds(age_ms))
             WHEN code IS NULL AND duration_ms IS NOT NULL
                 THEN greatest(started, requests.time - to_milliseconds(duration_ms))
         END AS measured_from,
         CASE
             WHEN expired THEN measured_from
-            WHEN code = 'H12' THEN measured_from + to_milliseconds(duration_ms)
+            WHEN code = 'H12' OR code IS NULL THEN measured_from + to_milliseconds(duration_ms)
         END AS measured_to
     FROM requests
     LEFT JOIN reports
@@ -99,6 +120,7 @@ known_requests AS (
     WHERE
         coalesce(requests.time >= $start::TIMESTAMP - INTERVAL 5 MINUTE, true)
         AND coalesce(requests.time < $end::TIMESTAMP + INTERVAL 5 MINUTE, true)
+    WINDOW of_the_file AS (PARTITION BY requests.source_id)
 ),
 on_a_dyno AS (
     SELECT
@@ -126,21 +148,44 @@ on_a_dyno AS (
         AND started IS NOT NULL
         AND status IS DISTINCT FROM 101
         AND (code IS NULL OR code IN ('H12', 'H13', 'H15', 'H18', 'H25', 'H27', 'H28'))
+),
+usual_rates AS (
+    SELECT dyno, 10.0 * count(*) / (SELECT nullif(epoch(max(time) - min(time)), 0) FROM on_a_dyno) AS per_10_s
+    FROM on_a_dyno
+    WHERE code IS NULL
+    GROUP BY dyno
+    HAVING per_10_s >= 5
 )"""
 
 SLOTS_SQL = f"""{_LIVES}
 SELECT
     count(*) AS answered,
     count(*) FILTER (earlier_lines[$slots] > started) AS queued,
-    count(*) FILTER (earlier_lines[$slots] > time + INTERVAL 10 MILLISECOND) AS overtook,
+    count(*) FILTER (
+        earlier_lines[$slots] > time + to_milliseconds(CASE WHEN coarse THEN 1_010 ELSE 10 END)
+    ) AS overtook,
     coalesce(
         quantile_disc(
-            1 + len(list_filter(earlier_lines, lambda ended: ended > time + INTERVAL 10 MILLISECOND)),
+            1 + len(list_filter(
+                earlier_lines,
+                lambda ended: ended > time + to_milliseconds(CASE WHEN coarse THEN 1_010 ELSE 10 END)
+            )),
             0.99
         ) FILTER (met_others),
         1
     ) AS slots_seen,
-    (SELECT count(*) FROM requests WHERE in_window(time, $start, $end)) AS requests
+    (SELECT count(*) FROM requests WHERE in_window(time, $start, $end)) AS requests,
+    (
+        SELECT count(*)
+        FROM requests
+        WHERE in_window(time, $start, $end) AND status < 400 AND code IS NULL
+    ) AS successes,
+    count(DISTINCT dyno) AS dynos,
+    coalesce(ceil(epoch(max(time) - min(time))), 0) AS span_s,
+    (SELECT count(*) FROM usual_rates) AS busy_dynos,
+    (SELECT count(*) FROM dyno_states WHERE in_window(time, $start, $end)) AS dyno_states,
+    (SELECT count(*) FROM dyno_samples WHERE in_window(time, $start, $end))
+        + (SELECT count(*) FROM dyno_errors WHERE in_window(time, $start, $end)) AS memory_lines
 FROM on_a_dyno
 WHERE code IS NULL
 """
@@ -194,6 +239,7 @@ ends AS (
         on_a_dyno.* EXCLUDE (next_answered),
         coalesce(code = 'H12' AND measured_to IS NULL, false) AS open_end,
         CASE
+            WHEN measured_to IS NOT NULL AND code IS NULL THEN least(measured_to, time)
             WHEN measured_to IS NOT NULL THEN measured_to
             WHEN open_end
                 THEN least(greatest(time, next_free), started + to_milliseconds(3 * $h12_ms), stop_time)
@@ -222,9 +268,16 @@ victims AS (
         lives.works_from,
         least(lives.works_from, lives.time) AS wait_end,
         CASE
-            WHEN known_requests.time IS NULL THEN age_ms
-            ELSE epoch_ms(wait_end) - epoch_ms(known_requests.started)
-        END AS waited_ms
+            WHEN known_requests.time IS NULL THEN greatest(age_ms, nullif(router_wait_ms, 0))
+            ELSE coalesce(
+                epoch_ms(wait_end) - epoch_ms(known_requests.came),
+                CASE WHEN router_wait_ms > 0 THEN router_wait_ms END
+            )
+        END AS waited_ms,
+        CASE
+            WHEN lives.measured_from IS NOT NULL AND code IS NULL
+                THEN greatest(0, total_ms - waited_ms - duration_ms)
+        END AS transfer_ms
     FROM known_requests
     LEFT JOIN (SELECT source_id, line, time, measured_from, met_others, works_from FROM lives) AS lives
         USING (source_id, line)
@@ -309,6 +362,18 @@ down_times AS (
     FROM not_up
     WHERE to_state IN ('starting', 'crashed', 'down')
 ),
+swap_times AS (
+    SELECT dyno, time AS over_time
+    FROM dyno_errors
+    WHERE code IN ('R14', 'R15') AND time IS NOT NULL
+),
+elsewhere AS (
+    SELECT route, count(*) AS others, median(total_ms) AS elsewhere_ms
+    FROM on_a_dyno
+    ASOF LEFT JOIN swap_times ON swap_times.dyno = on_a_dyno.dyno AND on_a_dyno.time >= swap_times.over_time
+    WHERE code IS NULL AND coalesce(over_time < started - to_seconds($r14_gap_s), true)
+    GROUP BY route
+),
 over_quota AS (
     SELECT dyno, time AS over_time, code AS over_code, memory_percent
     FROM dyno_errors
@@ -318,13 +383,6 @@ lost_lines AS (
     SELECT time AS lost_time
     FROM log_errors
     WHERE code IN ('L10', 'L11', 'L12', 'L13')
-),
-usual_rates AS (
-    SELECT dyno, 10.0 * count(*) / (SELECT nullif(epoch(max(time) - min(time)), 0) FROM on_a_dyno) AS per_10_s
-    FROM on_a_dyno
-    WHERE code IS NULL
-    GROUP BY dyno
-    HAVING per_10_s >= 5
 ),
 late_slots AS (
     SELECT DISTINCT
@@ -375,7 +433,8 @@ seen AS (
         blocker_lines,
         explained_ms,
         CASE
-            WHEN measured OR (victims.time IS NULL AND age_ms IS NOT NULL) THEN 'measured'
+            WHEN measured OR (victims.time IS NULL AND waited_ms IS NOT NULL) THEN 'measured'
+            WHEN router_wait_ms >= 0.5 * total_ms AND router_wait_ms > 0 THEN 'measured'
             WHEN works_from IS NULL THEN NULL
             WHEN behind_open_end THEN 'lower_bound'
             ELSE 'reconstructed'
@@ -388,8 +447,12 @@ seen AS (
             ) AS filtered,
         coalesce(until > victims.started, false) AS not_up,
         coalesce(over_time >= victims.started - to_seconds($r14_gap_s), false) AS swapping,
+        CASE WHEN others >= $compared_elsewhere THEN elsewhere_ms END AS elsewhere_ms,
         over_code,
         memory_percent,
+        NOT measured AND code IS NULL
+            AND coalesce(method IN ('POST', 'PUT', 'PATCH') OR bytes >= $large_bytes, false)
+            AS client_may_be_slow,
         EXISTS (
             FROM stalls
             WHERE stall_start < victims.time AND stall_end > victims.started
@@ -404,6 +467,7 @@ seen AS (
         END AS unseen
     FROM victims
     LEFT JOIN fronts USING (source_id, line)
+    LEFT JOIN elsewhere USING (route)
     ASOF LEFT JOIN down_times ON down_times.dyno = victims.dyno AND victims.time > down_times.since
     ASOF LEFT JOIN over_quota ON over_quota.dyno = victims.dyno AND victims.time >= over_quota.over_time
 )
@@ -416,9 +480,11 @@ SELECT
         WHEN filtered THEN 'cannot_tell'
         WHEN code IN ('H27', 'H28') OR status = 499 THEN 'client'
         WHEN not_up THEN 'dyno_starting'
-        WHEN swapping THEN 'dyno_swapping'
+        WHEN swapping AND coalesce(elsewhere_ms < 0.5 * total_ms, true) THEN 'dyno_swapping'
         WHEN stalled THEN 'app_stall'
         WHEN waited_ms IS NULL THEN 'cannot_tell'
+        WHEN router_wait_ms >= 0.5 * total_ms AND router_wait_ms > 0 THEN 'blocked'
+        WHEN transfer_ms >= 0.5 * total_ms THEN 'client'
         WHEN basis <> 'measured' AND met_others AND $order_kept = 'no' AND waited_share >= $low_share
             THEN 'cannot_tell'
         WHEN waited_share >= 0.5 THEN 'blocked'
@@ -426,12 +492,16 @@ SELECT
     END AS cause,
     CASE
         WHEN cause = 'cannot_tell' THEN NULL
-        WHEN cause = 'client' THEN 'high'
+        WHEN cause = 'client' THEN CASE WHEN code IN ('H27', 'H28') OR status = 499 THEN 'high' ELSE 'medium' END
+        WHEN cause = 'dyno_swapping' AND elsewhere_ms IS NULL THEN 'low'
         WHEN cause = 'dyno_swapping' AND over_code = 'R14' AND coalesce(memory_percent, 100) < 120 THEN 'low'
         WHEN cause IN ('dyno_starting', 'dyno_swapping', 'app_stall') THEN 'medium'
+        WHEN cause = 'blocked' AND router_wait_ms >= 0.5 * total_ms THEN 'high'
         WHEN waited_share BETWEEN $low_share AND 1 - $low_share THEN 'low'
-        WHEN cause = 'blocked' AND coalesce(explained_ms, 0) < 0.5 * waited_ms THEN 'low'
+        WHEN cause = 'blocked' AND coalesce(explained_ms, 0) + router_wait_ms < 0.5 * waited_ms THEN 'low'
         WHEN unseen IS NOT NULL THEN 'low'
+        WHEN coarse AND NOT measured THEN CASE WHEN met_others THEN 'low' ELSE 'medium' END
+        WHEN client_may_be_slow AND NOT met_others THEN 'medium'
         WHEN basis = 'measured' OR NOT met_others THEN 'high'
         WHEN basis = 'lower_bound' OR $order_kept <> 'yes' THEN 'low'
         ELSE 'medium'
@@ -444,7 +514,8 @@ SELECT
     total_ms,
     basis,
     in_front,
-    CASE WHEN waited_ms > 0 THEN greatest(0, waited_ms - coalesce(explained_ms, 0)) END AS unexplained_ms,
+    CASE WHEN waited_ms > 0 THEN greatest(0, waited_ms - router_wait_ms - coalesce(explained_ms, 0)) END
+        AS unexplained_ms,
     CASE
         WHEN filtered THEN 'no answered request (2xx, 3xx) is in this log: it was filtered'
         WHEN cause = 'cannot_tell' AND time IS NULL THEN 'the line has no time'
@@ -452,19 +523,28 @@ SELECT
         WHEN cause = 'cannot_tell' AND total_ms IS NULL THEN 'the line has no service time'
         WHEN cause = 'cannot_tell' AND waited_ms IS NULL THEN 'the router did not reach the dyno'
         WHEN cause = 'cannot_tell' THEN 'the dyno works on more requests at once than slots says'
-        WHEN confidence = 'high' OR cause = 'client' THEN NULL
+        WHEN cause = 'blocked' AND confidence = 'high' AND router_wait_ms >= 0.5 * total_ms
+            THEN 'it waited in the router''s queue, as the router logged'
+        WHEN confidence = 'high' THEN NULL
+        WHEN cause = 'client' THEN 'most of its time went by after the application had ended'
         WHEN cause = 'dyno_starting' THEN 'the dyno was not up in a part of its time'
+        WHEN cause = 'dyno_swapping' AND elsewhere_ms IS NULL
+            THEN over_code || ' of the dyno in its time; too few requests of the route elsewhere to compare'
         WHEN cause = 'dyno_swapping' THEN over_code || ' of the dyno in its time'
         WHEN cause = 'app_stall' THEN 'most dynos answered nothing in a part of its time'
         WHEN waited_share BETWEEN $low_share AND 1 - $low_share THEN 'it waited and worked'
-        WHEN cause = 'blocked' AND coalesce(explained_ms, 0) < 0.5 * waited_ms
+        WHEN cause = 'blocked' AND coalesce(explained_ms, 0) + router_wait_ms < 0.5 * waited_ms
             THEN 'no logged request held the dyno in most of its wait'
         WHEN unseen IS NOT NULL THEN unseen
+        WHEN coarse AND NOT measured THEN 'the log has whole seconds only'
+        WHEN client_may_be_slow AND NOT met_others THEN 'a slow client looks the same to the router'
         WHEN basis = 'lower_bound' THEN 'behind an H12 whose true end is not logged'
         WHEN $order_kept = 'yes' THEN 'first come, first served: the answers came in that order'
         ELSE 'first come, first served is assumed'
     END AS reason,
-    list_concat([struct_pack(source_id := source_id, line := line)], coalesce(blocker_lines, [])) AS evidence
+    list_concat([struct_pack(source_id := source_id, line := line)], coalesce(blocker_lines, [])) AS evidence,
+    duration_ms AS work_ms,
+    router_wait_ms
 FROM seen
 ORDER BY time NULLS FIRST, source_id, line
 """
@@ -483,10 +563,13 @@ def rows(
     end first, the number that the log shows is taken; where even that does not explain the order, only those
     who did not wait are judged. ``attrs`` hold what was looked at: requests, answered, queued (answered ones
     that met a full dyno), overtook (those that ended first all the same), slots_seen (at least so many at
-    once), slots (the number taken), order_kept (yes, no, not known).
+    once), slots (the number taken), order_kept (yes, no, not known), successes (answered with a
+    status under 400), dynos, span_s, busy_dynos (that answer five requests in 10 s or more), dyno_states and
+    memory_lines (lines about them), and broken (the times in which surely 1 % of requests ended with H12).
     """
     ends: dict[str, Any] = {"start": window.start, "end": window.end}
     used, kept, seen = _slots(query, slots, ends)
+    broken = harm.broken_times(query, ends)
     table = query(
         SQL,
         **ends,
@@ -498,8 +581,11 @@ def rows(
         r14_gap_s=limits.R14_GAP_S,
         bucket_ms=BUCKET_MS,
         low_share=LOW_SHARE,
+        coarse_lines=COARSE_LINES,
+        compared_elsewhere=COMPARED_ELSEWHERE,
+        large_bytes=limits.ROUTER_BUFFER_BYTES,
     )
-    table.attrs.update(seen, slots=used, order_kept=kept)
+    table.attrs.update(seen, slots=used, order_kept=kept, broken=broken)
     return table
 
 
@@ -515,7 +601,9 @@ def _slots(query: Query, slots: int, ends: dict[str, Any]) -> tuple[int, str, di
 
 
 def _counted(query: Query, slots: int, ends: dict[str, Any]) -> dict[str, int]:
-    counts = query(SLOTS_SQL, **ends, slots=slots, looked_at=max(slots, MOST_SEEN)).iloc[0]
+    counts = query(
+        SLOTS_SQL, **ends, slots=slots, looked_at=max(slots, MOST_SEEN), coarse_lines=COARSE_LINES
+    ).iloc[0]
     return {str(name): int(counts[name]) for name in counts.index}
 
 
@@ -528,33 +616,13 @@ def _order_kept(seen: dict[str, int]) -> str:
 def findings(rows: pd.DataFrame, *, slow_ms: int = limits.SLOW_MS, slots: int = 1) -> list[Finding]:
     """Return who blocked whom for how long, which routes are slow themselves, and what one cannot tell."""
     if rows.empty:
-        looked = rows.attrs.get("requests")
-        if looked == 0:
-            return []
-        if rows.attrs.get("answered") == 0:
-            return [
-                Finding(
-                    "cannot_tell",
-                    f"None of {words.plural(looked or 0, 'request')} was answered by the application: "
-                    "the log was filtered, and slow requests would not be in it.",
-                    numbers={"requests": looked or 0, "answered_requests": 0},
-                    next_step="Load the whole router log of that time, not only its errors.",
-                    reference=REFERENCE,
-                )
-            ]
-        among = "" if looked is None else f" among {words.plural(looked, 'request')}"
-        return [
-            Finding(
-                "ruled_out",
-                f"No H12 and no request of {words.ms(slow_ms)} or more{among}.",
-                numbers={} if looked is None else {"requests": looked},
-                reference=REFERENCE,
-            )
-        ]
+        return _none_slow(rows, slow_ms)
     told = [
         *_blocking(rows),
+        _router_queue(rows),
         *_slow_themselves(rows),
         *_other_causes(rows),
+        _shared(rows),
         _more_slots(rows, slots),
         _cannot_tell(rows),
         _ruled_out(rows),
@@ -562,11 +630,154 @@ def findings(rows: pd.DataFrame, *, slow_ms: int = limits.SLOW_MS, slots: int = 
     return [finding for finding in told if finding is not None]
 
 
+def _none_slow(rows: pd.DataFrame, slow_ms: int) -> list[Finding]:
+    """Rule slow requests out where they would have been seen, else say why not."""
+    looked, answered = rows.attrs.get("requests"), rows.attrs.get("answered")
+    if looked == 0:
+        return []
+    requests = words.plural(looked or 0, "request")
+    unseen = None
+    if rows.attrs.get("successes") == 0:
+        unseen = (
+            f"None of {requests} was answered with a status under 400: the log was filtered, "
+            "and slow requests would not be in it."
+        )
+    elif answered == 0:
+        unseen = f"None of {requests} has both a dyno and a service time: how long they took is not known."
+    if unseen:
+        return [
+            Finding(
+                "cannot_tell",
+                unseen,
+                numbers={"requests": looked or 0, "answered_requests": answered or 0},
+                next_step="Load the whole router log of that time, not only its errors.",
+                reference=REFERENCE,
+            )
+        ]
+    return [
+        Finding(
+            "ruled_out",
+            f"No H12 and no request of {words.ms(slow_ms)} or more{'' if looked is None else f' in {requests}'}.",
+            numbers={} if looked is None else {"requests": looked},
+            reference=REFERENCE,
+        )
+    ]
+
+
+def _router_queue(rows: pd.DataFrame) -> Finding | None:
+    """Tell of the waits that the router itself logged, until 2013."""
+    queued = rows[_in_router_queue(rows)]
+    if queued.empty:
+        return None
+    longest = int(queued["router_wait_ms"].max())
+    return Finding(
+        "critical" if _breaks(rows, queued) else "warning",
+        f"{_and_h12(queued)} waited in the router's queue for half of the time or more, "
+        f"at most {words.ms(longest)}, as the router logged{span_of(queued)}.",
+        numbers={
+            "requests": len(queued),
+            "longest_router_wait_ms": longest,
+            "waited_seconds": round(float(queued["router_wait_ms"].sum()) / 1000, 1),
+            "requests_by_route": top_routes(queued),
+        },
+        evidence=cite([next(iter(cell)) for cell in _by_total(queued)["evidence"].head(5)]),
+        next_step="Look at what the dynos worked on meanwhile; the queue was before them.",
+        reference=REFERENCE,
+        confidence="high",
+        about=times_of(queued),
+    )
+
+
+def _in_router_queue(rows: pd.DataFrame) -> pd.Series:
+    if "router_wait_ms" not in rows:
+        return pd.Series(False, index=rows.index)
+    wait = rows["router_wait_ms"].fillna(0)
+    return (rows["cause"] == "blocked") & (wait > 0) & (wait >= 0.5 * rows["total_ms"])
+
+
+def _shared(rows: pd.DataFrame) -> Finding | None:
+    """Doubt the blame where several routes turned slow on most dynos at once."""
+    together = _turned_slow_together(rows)
+    if together is None:
+        return None
+    hit = rows[rows["time"].between(*together)]
+    return Finding(
+        "cannot_tell",
+        f"{words.plural(hit['dyno'].nunique(), 'dyno')} of {rows.attrs['dynos']:,} turned slow within "
+        f"{ONSET_S} s, in several routes: a shared resource (database, cache, a service outside) is possible; "
+        f"the log cannot tell it from blocking{span_of(hit)}.",
+        numbers={
+            "slow_requests": len(hit),
+            "dynos": int(hit["dyno"].nunique()),
+            "routes": int(hit["route"].nunique()),
+        },
+        evidence=cite([next(iter(cell)) for cell in _by_total(hit)["evidence"].head(5)]),
+        next_step="Look at the database, the caches and the services outside at that time.",
+        reference=REFERENCE,
+        about=times_of(hit),
+    )
+
+
+def _turned_slow_together(rows: pd.DataFrame) -> tuple[Any, Any] | None:
+    """Return first and last time of the slow requests that began on most dynos, in several routes, at once.
+
+    Waits that rack-timeout measured are known, and raise no such doubt.
+    """
+    dynos = rows.attrs.get("dynos", 0)
+    known = rows[
+        rows["time"].notna() & rows["dyno"].notna() & rows["total_ms"].notna()
+        & (rows["basis"] != "measured")
+        & rows["cause"].isin(["blocked", "slow_itself", "cannot_tell"])
+    ]  # fmt: skip
+    if known.empty or dynos < 2:
+        return None
+    known = known.assign(began=known["time"] - pd.to_timedelta(known["total_ms"], unit="ms"))
+    known = known.sort_values(["dyno", "began"], kind="stable")
+    quiet_since = known.groupby("dyno")["time"].transform(lambda times: times.cummax().shift())
+    fresh = quiet_since.isna() | (known["began"] - quiet_since > pd.Timedelta(QUIET_S, "s"))
+    onsets = known[fresh].sort_values("began", kind="stable")
+    need = max(2, math.ceil(0.8 * dynos))
+    near_each = len(onsets) / dynos * ONSET_S / max(rows.attrs.get("span_s", 0), 1)
+    if len(onsets) * near_each ** (need - 1) > BY_CHANCE:
+        return None
+    began = onsets["began"].to_numpy()
+    ends = began.searchsorted(began + pd.Timedelta(ONSET_S, "s").to_timedelta64(), side="right")
+    for at, end in enumerate(ends):
+        near = onsets.iloc[at:end]
+        if len(near) < need or near["dyno"].nunique() < need:
+            continue
+        first = near["began"].iloc[0]
+        at_work = known[
+            (known["cause"] == "slow_itself")
+            & known["began"].between(first, first + pd.Timedelta(ONSET_S, "s"))
+        ]
+        if len(set(near["route"]) | set(at_work["route"])) > 1:
+            following = known[known["began"].between(first, first + pd.Timedelta(QUIET_S, "s"))]
+            return following["time"].min(), following["time"].max()
+    return None
+
+
+def _breaks(rows: pd.DataFrame, those: pd.DataFrame) -> bool:
+    return harm.breaks_users(those, rows.attrs.get("broken"))
+
+
+def _h12(rows: pd.DataFrame) -> int:
+    return int((rows["code"] == "H12").sum())
+
+
+def _and_h12(rows: pd.DataFrame, what: str = "request") -> str:
+    """Return ``5 requests (2 of them H12)``, ``5 requests (no H12)`` or ``1 request (an H12)``."""
+    h12 = _h12(rows)
+    said = "no H12" if not h12 else "an H12" if len(rows) == 1 else f"{h12:,} of them H12"
+    return f"{words.plural(len(rows), what)} ({said})"
+
+
 def _blocking(rows: pd.DataFrame) -> list[Finding]:
     """One finding for each blocking route, the most seconds first."""
-    blocked = rows[rows["cause"] == "blocked"]
+    blocked = rows[(rows["cause"] == "blocked") & ~_in_router_queue(rows)]
     if blocked.empty:
         return []
+    together = _turned_slow_together(rows)
     shares = [
         (str(one["route"]), float(one["ms"]), place)
         for place, cell in enumerate(blocked["in_front"])
@@ -579,7 +790,8 @@ def _blocking(rows: pd.DataFrame) -> list[Finding]:
     named = ranked[ranked >= LEAST_BLOCKING_SHARE * ranked.sum()].head(MOST_ROUTES)
     for route, ms in named.items():
         victims = blocked.iloc[sorted(set(found.loc[found["route"] == route, "place"]))]
-        told.append(_one_blocker(str(route), ms, victims, first=not told))
+        severe = not told and _breaks(rows, victims[victims["blocker_route"] == route])
+        told.append(_one_blocker(str(route), ms, victims, severe, together))
     if len(ranked) > len(named):
         told.append(_the_rest(ranked.iloc[len(named) :], ranked.sum()))
     unnamed = blocked[blocked["blocker_ms"].isna()]
@@ -588,20 +800,23 @@ def _blocking(rows: pd.DataFrame) -> list[Finding]:
     return told
 
 
-def _one_blocker(route: str, ms: float, victims: pd.DataFrame, first: bool) -> Finding:
-    h12 = int((victims["code"] == "H12").sum())
+def _one_blocker(
+    route: str, ms: float, victims: pd.DataFrame, severe: bool, together: tuple[Any, Any] | None
+) -> Finding:
     basis = victims["basis"].value_counts().sort_index()
     led = victims[victims["blocker_route"] == route].sort_values("blocker_ms", ascending=False, kind="stable")
     most_of_h12 = int((led["code"] == "H12").sum())
-    confident = victims["confidence"].mode()
-    severe = first and most_of_h12 >= limits.BURST_COUNT
+    confidence = _usual_confidence(victims)
+    doubtful = together is not None and victims["time"].between(*together).mean() >= 0.5
+    if doubtful:
+        confidence = "low"
+    said = "may have blocked" if doubtful else "blocked"
     return Finding(
-        "critical" if severe else "warning",
-        f"{route} blocked {words.plural(len(victims), 'request')} ({h12:,} of them H12) for "
-        f"{ms / 1000:,.0f} request-seconds{span_of(victims)}.",
+        "critical" if severe and confidence != "low" else "warning",
+        f"{route} {said} {_and_h12(victims)} for {ms / 1000:,.0f} request-seconds{span_of(victims)}.",
         numbers={
             "blocked_requests": len(victims),
-            "blocked_h12_requests": h12,
+            "blocked_h12_requests": _h12(victims),
             "blocked_most_h12_requests": most_of_h12,
             "blocking_request_seconds": round(ms / 1000, 1),
             "blocked_requests_by_basis": {str(name): int(count) for name, count in basis.items()},
@@ -611,16 +826,23 @@ def _one_blocker(route: str, ms: float, victims: pd.DataFrame, first: bool) -> F
         next_step=f"Move the work of {route} to a background dyno, cut it with a lower timeout (10 s or less)"
         " or give each dyno more slots; the seconds are waiting behind it, not what each would save.",
         reference=REFERENCE,
-        confidence=str(confident.iloc[0]) if len(confident) else None,
+        confidence=confidence,
         about=times_of(victims),
     )
 
 
+def _usual_confidence(rows: pd.DataFrame) -> str | None:
+    """Return the most frequent confidence of the rows."""
+    most = rows["confidence"].mode()
+    return str(most.iloc[0]) if len(most) else None
+
+
 def _the_rest(ranked: pd.Series, all_ms: float) -> Finding:
     seconds, share = float(ranked.sum()) / 1000, float(ranked.sum()) / all_ms
+    together = " together" if len(ranked) > 1 else ""
     return Finding(
         "note",
-        f"{words.plural(len(ranked), 'other route')} together blocked for {seconds:,.0f} request-seconds "
+        f"{words.plural(len(ranked), 'other route')}{together} blocked for {seconds:,.0f} request-seconds "
         f"({words.share(share)} of all): mostly quick requests that stood in the same queue.",
         numbers={
             "routes": len(ranked),
@@ -654,37 +876,44 @@ def _slow_themselves(rows: pd.DataFrame) -> list[Finding]:
     if slow.empty:
         return []
     by_route = (
-        slow.assign(h12=slow["code"] == "H12", work_ms=slow["total_ms"] - slow["waited_ms"].fillna(0))
+        slow.assign(h12=slow["code"] == "H12", took_ms=slow["total_ms"] - slow["waited_ms"].fillna(0))
         .groupby("route", sort=True)
-        .agg(h12=("h12", "sum"), work_ms=("work_ms", "sum"), longest_ms=("total_ms", "max"))
-        .sort_values(["h12", "work_ms"], ascending=False, kind="stable")
+        .agg(h12=("h12", "sum"), took_ms=("took_ms", "sum"))
+        .sort_values(["h12", "took_ms"], ascending=False, kind="stable")
     )
-    told: list[Finding] = []
-    for route, numbers in by_route.head(MOST_ROUTES).iterrows():
-        those = slow[slow["route"] == route]
-        h12 = int(numbers["h12"])
-        confident = those["confidence"].mode()
-        told.append(
-            Finding(
-                "critical" if h12 >= limits.BURST_COUNT and not told else "warning",
-                f"{route} is slow itself: {words.plural(len(those), 'request')} ({h12:,} of them H12), "
-                f"{numbers['work_ms'] / 1000:,.0f} s of work, "
-                f"at most {words.ms(numbers['longest_ms'])}{span_of(those)}.",
-                numbers={
-                    "slow_requests": len(those),
-                    "slow_h12_requests": h12,
-                    "work_seconds": round(float(numbers["work_ms"]) / 1000, 1),
-                    "longest_ms": int(numbers["longest_ms"]),
-                },
-                evidence=cite([next(iter(cell)) for cell in _by_total(those)["evidence"].head(5)]),
-                next_step="Find what it does in that time (mail, upload, report, a call to others, a query); "
-                "move it to the background or make it fast.",
-                reference=REFERENCE,
-                confidence=str(confident.iloc[0]) if len(confident) else None,
-                about=times_of(those),
-            )
-        )
-    return told
+    routes = [str(route) for route in by_route.head(MOST_ROUTES).index]
+    return [_one_slow(rows, slow[slow["route"] == route], first=route == routes[0]) for route in routes]
+
+
+def _one_slow(rows: pd.DataFrame, those: pd.DataFrame, first: bool) -> Finding:
+    """Say ``work`` only where rack-timeout measured it: the router's time holds a slow client's too."""
+    longest_ms = int(those["total_ms"].max())
+    took_ms = those["total_ms"] - those["waited_ms"].fillna(0)
+    measured = bool((those["basis"] == "measured").all())
+    work_ms = took_ms.where(~measured | those.get("work_ms", took_ms).isna(), those.get("work_ms", took_ms))
+    work_ms = work_ms.clip(upper=took_ms)
+    seconds = float(work_ms.sum()) / 1000
+    confidence = _usual_confidence(those)
+    client = those["reason"].eq("a slow client looks the same to the router").any()
+    spent = f"{seconds:,.0f} s of work" if measured else f"took {seconds:,.0f} s after any wait"
+    or_client = "; a slow client (upload, large download) would look the same" if client else ""
+    return Finding(
+        "critical" if first and confidence != "low" and _breaks(rows, those) else "warning",
+        f"{those['route'].iloc[0]} is slow itself: {_and_h12(those)}, {spent}, "
+        f"at most {words.ms(longest_ms)}{or_client}{span_of(those)}.",
+        numbers={
+            "slow_requests": len(those),
+            "slow_h12_requests": _h12(those),
+            "work_seconds" if measured else "took_seconds": round(seconds, 1),
+            "longest_ms": longest_ms,
+        },
+        evidence=cite([next(iter(cell)) for cell in _by_total(those)["evidence"].head(5)]),
+        next_step="Find what it does in that time (mail, upload, report, a call to others, a query); "
+        "move it to the background or make it fast.",
+        reference=REFERENCE,
+        confidence=confidence,
+        about=times_of(those),
+    )
 
 
 _OTHERS = {
@@ -705,8 +934,9 @@ _OTHERS = {
     ),
     "client": (
         "note",
-        "ended because the client left",
-        "Look at how long they had taken by then; slow uploads and impatient clients look alike here.",
+        "ended because the client left, or spent most of the time on the way to the client",
+        "Look at how long they had taken by then; slow uploads, slow downloads and impatient clients look "
+        "alike here.",
     ),
 }
 
@@ -717,17 +947,21 @@ def _other_causes(rows: pd.DataFrame) -> list[Finding]:
         those = rows[rows["cause"] == cause]
         if those.empty:
             continue
-        h12 = int((those["code"] == "H12").sum())
-        confident = those["confidence"].mode()
+        confidence = _usual_confidence(those)
+        severe = cause == "app_stall" and confidence != "low" and _breaks(rows, those)
         told.append(
             Finding(
-                severity,
-                f"{words.plural(len(those), 'slow request')} ({h12:,} H12) {what}{span_of(those)}.",
-                numbers={"requests": len(those), "h12_requests": h12, "dynos": int(those["dyno"].nunique())},
+                "critical" if severe else severity,
+                f"{_and_h12(those, 'slow request')} {what}{span_of(those)}.",
+                numbers={
+                    "requests": len(those),
+                    "h12_requests": _h12(those),
+                    "dynos": int(those["dyno"].nunique()),
+                },
                 evidence=cite([next(iter(cell)) for cell in _by_total(those)["evidence"].head(5)]),
                 next_step=next_step,
                 reference=REFERENCE,
-                confidence=str(confident.iloc[0]) if len(confident) else None,
+                confidence=confidence,
                 about=times_of(those),
             )
         )
@@ -783,7 +1017,7 @@ def _cannot_tell(rows: pd.DataFrame) -> Finding | None:
 
 def _ruled_out(rows: pd.DataFrame) -> Finding | None:
     judged = rows[rows["cause"] != "cannot_tell"]
-    absent = [cause for cause in CAUSES if cause != "cannot_tell" and not (judged["cause"] == cause).any()]
+    absent = [cause for cause in _visible_causes(rows, judged) if not (judged["cause"] == cause).any()]
     if judged.empty or not absent:
         return None
     named = ", ".join(cause.replace("_", " ") for cause in absent)
@@ -794,6 +1028,21 @@ def _ruled_out(rows: pd.DataFrame) -> Finding | None:
         reference=REFERENCE,
         about=times_of(judged),
     )
+
+
+def _visible_causes(rows: pd.DataFrame, judged: pd.DataFrame) -> list[str]:
+    """Return the causes that this log would have shown."""
+    seen = rows.attrs
+    measured = bool((judged["basis"] == "measured").all())
+    shown = {
+        "blocked": measured or seen.get("order_kept", "no") != "no",
+        "dyno_swapping": seen.get("memory_lines", 0) > 0,
+        "dyno_starting": seen.get("dyno_states", 0) > 0,
+        "app_stall": seen.get("busy_dynos", 0) >= BUSY_DYNOS and _turned_slow_together(rows) is None,
+        "slow_itself": True,
+        "client": "work_ms" in judged and bool(judged["work_ms"].notna().all()),
+    }
+    return [cause for cause in CAUSES if shown.get(cause)]
 
 
 def chart(rows: pd.DataFrame, *, slow_ms: int = limits.SLOW_MS, marks: pd.DataFrame | None = None) -> Any:

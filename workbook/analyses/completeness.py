@@ -237,7 +237,11 @@ clock_order AS (
             'lines_out_of_order': count(*) FILTER (back_s > 1)::DOUBLE,
             'largest_step_back_s': max(back_s) FILTER (back_s > 1)
         }} AS numbers,
-        arg_max(struct_pack(source_id, line), back_s, 3) FILTER (back_s > 1) AS evidence
+        arg_max(
+            struct_pack(source_id := source_id, line := line),
+            struct_pack(back := back_s, earlier_line := -line),
+            3
+        ) FILTER (back_s > 1) AS evidence
     FROM steps
     GROUP BY source_id
 ),
@@ -465,7 +469,8 @@ _SAID: dict[str, Callable[[_Numbers, str], str]] = {
     "lost_lines": _lost_said,
     "gaps": _gap_said,
     "success_filter": lambda n, detail: (
-        f"holds {words.plural(n['requests'], 'router line')} and no success: it was filtered"
+        f"holds {words.plural(n['requests'], 'router line')} and no success: it was filtered,"
+        " unless every request failed"
     ),
     "process_filter": lambda n, detail: f"holds only lines of {detail} ({words.count(n['lines'])})",
     "clock_order": _clock_said,
@@ -553,9 +558,18 @@ def _complete(rows: pd.DataFrame) -> list[Finding]:
     if clean.empty:
         return []
     counts = {str(check): int(number) for check, number in clean.groupby("check", sort=False).size().items()}
-    said = ", ".join(_CLEAN[check] for check in counts)
+    said = ", ".join(_successes(clean) if check == "success_filter" else _CLEAN[check] for check in counts)
     numbers = {f"{check}_files": number for check, number in counts.items() if check != "gaps"}
     return [Finding("ruled_out", f"Checked and found sound: {said}.", numbers, reference=_REFERENCE)]
+
+
+def _successes(clean: pd.DataFrame) -> str:
+    """Say whether the files with successes hold failures too: without any, nothing stands beside the errors."""
+    numbers = [_plain(one) for one in clean.loc[clean["check"] == "success_filter", "numbers"]]
+    requests, succeeded = (sum(one[key] for one in numbers) for key in ("requests", "successful_requests"))
+    if succeeded < requests:
+        return _CLEAN["success_filter"]
+    return f"successes in the router lines ({words.plural(requests, 'line')}, no failure)"
 
 
 def _file(source: Any, files: int) -> str:

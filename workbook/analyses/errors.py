@@ -9,10 +9,14 @@ themselves among all requests that they belong to. A log without one successful 
 there are counts and no rates.
 
 A burst is an episode (no gap over ``burst_gap_s``) with at least ``burst_count`` errors in 60 s, in its
-densest minute more than chance makes anywhere in the log (Poisson at the rate outside of the episode, at
-least one error for the whole log; p < 0.0001 after correction for as many minutes as there are errors). A log
-that has less than five minutes outside of the episode has no usual rate, and so no burst. R codes are joined
-to episodes dyno by dyno.
+densest minute more than chance makes anywhere in the log (Poisson at the rate outside of the episode, per
+minute or per other request, whichever expects more: errors that grow as the traffic grows are no burst; at
+least one error for the whole log; p < 0.0001 after correction for as many minutes as there are errors). A log that
+has less than five minutes outside of the episode has no usual rate, and so no burst. R codes are joined to
+episodes dyno by dyno.
+
+An error that was not seen is ruled out only if the log lost less than 1 % of its lines, holds a success, and
+the 95 % bound is at most 100 per 10,000 requests.
 
 Severity. *critical*: a burst in which, or a log of which, at least 1 % of the requests surely failed with a
 code that breaks requests (own 5xx: and at least 5 % of the burst's visitors were hit); R15. *warning*: any
@@ -144,6 +148,7 @@ episodes AS (
         episode,
         count(*) AS errors,
         max(in_a_minute) AS peak_per_min,
+        arg_max(time, (in_a_minute, -epoch_us(time))) AS peak_time,
         min(time) AS start,
         max(time) AS finish
     FROM numbered_events
@@ -160,11 +165,68 @@ timed_counts AS (
     WHERE layer = 'request' AND time IS NOT NULL
     GROUP BY code
 ),
+minute_requests AS (
+    SELECT
+        minute,
+        sum(requests) OVER (ORDER BY minute) AS requests_until,
+        requests_until - requests AS requests_before
+    FROM (
+        SELECT time_bucket(INTERVAL 1 MINUTE, time) AS minute, count(*) AS requests
+        FROM population
+        WHERE time IS NOT NULL AND kind <> 'websocket'
+        GROUP BY minute
+    )
+),
+episode_requests AS (
+    SELECT
+        e.code,
+        e.episode,
+        max(m.requests_until) - min(m.requests_before) AS requests
+    FROM dense_episodes AS e
+    JOIN minute_requests AS m ON m.minute > e.start - INTERVAL 1 MINUTE AND m.minute <= e.finish
+    GROUP BY e.code, e.episode
+),
+peak_minutes AS (
+    SELECT
+        code,
+        episode,
+        peak_time,
+        unnest([0, 1]) AS place,
+        time_bucket(INTERVAL 1 MINUTE, peak_time) + to_minutes(place) AS minute
+    FROM dense_episodes
+),
+peak_requests AS (
+    SELECT m.code, m.episode, count(*) AS requests
+    FROM peak_minutes AS m
+    JOIN population AS p
+        ON time_bucket(INTERVAL 1 MINUTE, p.time) = m.minute
+        AND p.time >= m.peak_time
+        AND p.time < m.peak_time + INTERVAL 60 SECOND
+    WHERE p.kind <> 'websocket'
+    GROUP BY m.code, m.episode
+),
+traffic AS (
+    SELECT
+        e.code,
+        e.episode,
+        peak.requests - d.peak_per_min AS others_in_peak,
+        r.with_maintenance - c.errors - (e.requests - d.errors) AS others_outside,
+        r.with_maintenance - c.errors AS others
+    FROM episode_requests AS e
+    JOIN dense_episodes AS d ON d.code = e.code AND d.episode = e.episode
+    JOIN peak_requests AS peak ON peak.code = e.code AND peak.episode = e.episode
+    JOIN timed_counts AS c ON c.code = e.code
+    CROSS JOIN request_counts AS r
+    WHERE r.succeeded > 0 AND others_outside > 0
+),
 judged_episodes AS (
     SELECT
         e.*,
         span.seconds - date_diff('millisecond', e.start, e.finish) / 1000.0 AS seconds_outside,
-        60 * greatest((c.errors - e.errors) / seconds_outside, 1 / span.seconds) AS usual_per_min,
+        greatest(
+            60 * greatest((c.errors - e.errors) / seconds_outside, 1 / span.seconds),
+            t.others_in_peak * greatest((c.errors - e.errors) / t.others_outside, 1 / t.others)
+        ) AS usual_per_min,
         c.errors * CASE
             WHEN e.peak_per_min <= usual_per_min THEN 1
             ELSE list_sum(list_transform(
@@ -174,6 +236,7 @@ judged_episodes AS (
         END AS p_corrected
     FROM dense_episodes AS e
     JOIN timed_counts AS c ON c.code = e.code
+    LEFT JOIN traffic AS t ON t.code = e.code AND t.episode = e.episode
     CROSS JOIN span
     WHERE span.seconds - date_diff('millisecond', e.start, e.finish) / 1000.0 >= 300
 ),
@@ -328,12 +391,13 @@ tested_values AS (
 concentrations AS (
     SELECT
         code,
+        count(*) AS denser_values,
         list(
             struct_pack(attribute, value, errors, requests, support, lift, explained, p_corrected)
             ORDER BY explained DESC, attribute, value
-        ) AS concentration
+        ) FILTER (lift >= 2 OR support >= {limits.DENSE_SHARE}) AS concentration
     FROM tested_values
-    WHERE lift >= 2 AND p_corrected <= 0.01
+    WHERE lift > 1 AND p_corrected <= 0.01
     GROUP BY code
 ),
 bucketed_events AS (
@@ -446,6 +510,7 @@ SELECT
     top.dyno AS top_dyno,
     top.dyno_errors / c.errors AS top_dyno_share,
     where_dense.concentration,
+    coalesce(where_dense.denser_values, 0) AS denser_values,
     trace.exception,
     trace.first_own_frame AS exception_frame,
     trace.seen AS exception_count,
@@ -473,6 +538,11 @@ ORDER BY count DESC, c.code
 SEEN_SQL = """
 SELECT
     (SELECT count(*) FROM requests WHERE in_window(time, $start, $end)) AS requests,
+    (
+        SELECT count(*)
+        FROM requests
+        WHERE in_window(time, $start, $end) AND code IS NULL AND coalesce(status, 200) < 400
+    ) AS succeeded,
     (SELECT count(*) FROM log_lines WHERE in_window(time, $start, $end)) AS log_lines
 """
 
@@ -484,16 +554,18 @@ def rows(
     burst_gap_s: Annotated[int, Bounds(5, 3_600)] = limits.BURST_GAP_S,
     burst_count: Annotated[int, Bounds(2, 1_000)] = limits.BURST_COUNT,
 ) -> pd.DataFrame:
-    """Return one row for each code, most lines first; ``attrs`` counts the requests and log lines looked at.
+    """Return one row for each code, most lines first; ``attrs`` counts what was looked at.
 
     ``requests``, ``per_10k`` and its interval are NULL for R and L codes; the rate is NULL in a log without
     any success. ``concentration`` lists the routes, dynos, hosts, methods and clients with far more errors
-    than their share of requests (``support`` of the errors, ``lift`` over the requests); ``per_bucket``
-    counts errors every ``bucket_s``.
+    than their share of requests (``support`` of the errors, ``lift`` over the requests: 2 or more, or any
+    surely above 1 if the value has 80 % of the errors); ``denser_values`` counts all that are surely denser;
+    ``per_bucket`` counts errors every ``bucket_s``. ``attrs`` has the ``requests`` and ``log_lines`` looked
+    at, and how many requests ``succeeded``.
     """
     seen = query(SEEN_SQL, start=window.start, end=window.end)
     table = query(SQL, start=window.start, end=window.end, burst_gap_s=burst_gap_s, burst_count=burst_count)
-    table.attrs.update(requests=int(seen["requests"][0]), log_lines=int(seen["log_lines"][0]))
+    table.attrs.update({name: int(seen[name][0]) for name in ("requests", "succeeded", "log_lines")})
     return table
 
 
@@ -593,14 +665,18 @@ UNRATED_BURST = 20
 
 def _severity(row: Any, known: codes.Code) -> str:
     if row.code in codes.LOST:
-        few = not words.missing(row.dropped) and row.dropped < limits.LOST_SHARE * row.log_lines
-        return "note" if few else "warning"
+        return "warning" if _lost_many(row) else "note"
     if known.layer in ("log", "dyno") or known.severity == "note":
         return known.severity
     if known.severity == "critical" and (_burst_breaks(row, known) or _rate_breaks(row, known)):
         return "critical"
     often = words.missing(row.per_10k) or row.per_10k >= limits.ERROR_PER_10K
     return "warning" if _burst(row) or often else "note"
+
+
+def _lost_many(row: Any) -> bool:
+    """Say whether the log lost 1 % of its lines or more, or nobody knows how many."""
+    return words.missing(row.dropped) or bool(row.dropped >= limits.LOST_SHARE * row.log_lines)
 
 
 def _burst_breaks(row: Any, known: codes.Code) -> bool:
@@ -703,11 +779,30 @@ def _next_step(row: Any, known: codes.Code) -> str:
     judged = known.layer in ("router", "app") and row.code not in codes.MAINTENANCE + codes.CLIENT_GONE
     if not (enough and judged) or _list(row.concentration):
         return known.next_step
-    spread = (
-        "No route, dyno, host, method or client has 30 % of these errors and twice its share of requests:"
-        " they share something else: a queue behind one slow route, the database, an external service."
+    return f"{known.next_step} {_spread(row)}"
+
+
+def _spread(row: Any) -> str:
+    """Return what follows from no value standing out: a shared cause only if the log could tell it apart."""
+    shares = (("route", row.top_route, row.top_route_share), ("dyno", row.top_dyno, row.top_dyno_share))
+    most = [
+        f"{words.share(share)} of these errors are with {name} {_short(value)}"
+        for name, value, share in shares
+        if not words.missing(value) and not words.missing(share) and share >= limits.DENSE_SHARE
+    ]
+    if most:
+        return (
+            f"{' and '.join(most)}, hardly more than of all requests: by this, causes cannot be told apart."
+        )
+    if row.denser_values:
+        return (
+            "Some values have more errors than their share of requests, but none has twice it:"
+            " by this, causes cannot be told apart."
+        )
+    return (
+        "No route, dyno, host, method or client has 30 % of these errors and more than its share of requests:"
+        " perhaps they share something else: a queue behind one slow route, the database, an external service."
     )
-    return f"{known.next_step} {spread}"
 
 
 def _ruled_out(rows: pd.DataFrame) -> list[Finding]:
@@ -721,14 +816,13 @@ def _ruled_out(rows: pd.DataFrame) -> list[Finding]:
         )
         step = "Load a log with heroku[router] lines of this time."
         return [Finding("cannot_tell", said, {"log_lines": lines}, next_step=step, reference="book ch. 1")]
-    found = set(rows["code"])
-    absent = {
-        "H12 (Request timeout)": "H12" not in found,
-        "status 5xx from the application itself": not any(one.startswith(codes.OWN) for one in found),
-    }
-    if not found:
-        absent = {"H, R or L code and no 5xx from the application itself": True}
+    absent = _absent(set(rows["code"]))
+    if not absent:
+        return []
     most = 10_000 * limits.Z_95**2 / (requests + limits.Z_95**2)
+    weak = _weak(rows, requests, most)
+    if weak:
+        return [_not_ruled_out(" and no ".join(absent), requests, *weak)]
     return [
         Finding(
             "ruled_out",
@@ -737,9 +831,46 @@ def _ruled_out(rows: pd.DataFrame) -> list[Finding]:
             {"requests": requests, "errors_per_10k_requests_high": most},
             reference="book ch. 1",
         )
-        for what, is_absent in absent.items()
-        if is_absent
+        for what in absent
     ]
+
+
+def _absent(found: set[str]) -> list[str]:
+    """Return the errors that were looked for and not seen."""
+    if not found:
+        return ["H, R or L code and no 5xx from the application itself"]
+    seen = {
+        "H12 (Request timeout)": "H12" in found,
+        "status 5xx from the application itself": any(one.startswith(codes.OWN) for one in found),
+    }
+    return [what for what, is_seen in seen.items() if not is_seen]
+
+
+def _weak(rows: pd.DataFrame, requests: int, most: float) -> tuple[str, str] | None:
+    """Return why what was not seen is not ruled out, and what would tell; None if the log can rule it out."""
+    if rows.attrs.get("succeeded") == 0:
+        return (
+            "none of them succeeded, so the log may hold certain lines only",
+            "Load the whole router log, without a filter.",
+        )
+    lost = [row for row in rows.itertuples(index=False) if row.code in codes.LOST and _lost_many(row)]
+    if lost:
+        known: list[Any] = [row.dropped for row in lost if not words.missing(row.dropped)]
+        count = "an unknown number of" if len(known) < len(lost) else f"at least {sum(known):,}"
+        return f"the log lost {count} lines", "Load the same time from another drain or archive."
+    if most > limits.ERROR_POWER_PER_10K:
+        return f"up to {words.number(most)} per 10,000 may fail so (95 %)", "Load a longer time."
+    return None
+
+
+def _not_ruled_out(what: str, requests: int, why: str, step: str) -> Finding:
+    return Finding(
+        "cannot_tell",
+        f"No {what} in {words.plural(requests, 'request')}, but that rules nothing out: {why}.",
+        {"requests": requests},
+        next_step=step,
+        reference="book ch. 1",
+    )
 
 
 def _burst(row: Any) -> bool:

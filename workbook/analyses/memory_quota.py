@@ -24,7 +24,7 @@ import pandas as pd
 
 from workbook import charts, limits, words
 from workbook.analysis import Bounds, Evidence, Finding, Query, cite, largest, numbers_of
-from workbook.quota import QUOTA_FACTS, quota_mb
+from workbook.quota import EARLY, QUOTA_FACTS, kill_ratios_today, quota_mb
 from workbook.window import Window
 
 if TYPE_CHECKING:
@@ -341,11 +341,12 @@ def _over(some: pd.DataFrame) -> Finding:
         title += f" of {words.mb(worst['quota_mb'])}"
     if minutes is not None:
         numbers["minutes_over_quota"] = round(float(minutes), 2)
-        title += f" for at least {_minutes(minutes)} in {words.plural(episodes, 'episode')}"
+        lasted = f" for at least {_minutes(minutes)}" if minutes * 60 >= 0.5 else ""
+        title += f"{lasted} in {words.plural(episodes, 'episode')}"
     if pd.notna(worst["peak_mb"]):
         percent = "" if pd.isna(worst["peak_percent"]) else f" ({worst['peak_percent']:.1f} %)"
         title += f", at most {words.mb(worst['peak_mb'])}{percent}"
-    title += f"; {words.plural(reports, 'report')}, R14 in {logged} of {words.plural(episodes, 'episode')}."
+    title += f"; {words.plural(reports, 'report')}, {_r14(logged, episodes)}."
     if some["lines_lost"].any():
         title += " Log lines were lost meanwhile: it may have been longer."
     return Finding(
@@ -360,14 +361,24 @@ def _over(some: pd.DataFrame) -> Finding:
     )
 
 
+def _r14(logged: int, episodes: int) -> str:
+    """Return in how many of the episodes the platform logged R14; the others are known from samples."""
+    if logged == 0:
+        return "no R14 line"
+    if logged < episodes:
+        return f"R14 lines in {logged} of {episodes} episodes"
+    return "with R14 lines" if episodes == 1 else "with R14 lines in each episode"
+
+
 def _kill_limit(kills: pd.DataFrame) -> Finding:
     """Return what the book says of the kill limit, and what the lines and the platform say."""
     worst = largest(kills, "peak_percent")
     seen = "" if pd.isna(worst["peak_percent"]) else f"; this kill came at {worst['peak_percent']:.1f} %"
     quota = _known(worst["quota_mb"])
     size = quota or float(limits.DYNO_TYPES[0].quota_mb)
-    today = words.share(limits.kill_ratio(size, None))
-    early = words.share(limits.kill_ratio(size, pd.Timestamp(2013, 6, 1)))
+    today = " or ".join(words.share(one) for one in sorted(kill_ratios_today(size)))
+    today += " (by dyno type)" if len(kill_ratios_today(size)) > 1 else ""
+    early = words.share(limits.kill_ratio(size, EARLY))
     of_which = "most dyno types" if quota is None else f"a quota of {words.mb(quota)}"
     return Finding(
         "note",
@@ -420,6 +431,8 @@ def _unknown(some: pd.DataFrame) -> Finding:
 
 
 def _minutes(minutes: float) -> str:
+    if minutes < 1:
+        return f"{minutes * 60:.0f} s"
     return f"{minutes:,.0f} min" if minutes >= 10 else f"{minutes:.1f} min"
 
 

@@ -5,7 +5,7 @@ cut into the dyno's lives and reduced to *floors*, the 10 % quantile of each 30 
 teeth do not move; ``workbook.growth`` judges all lives together. ``verdict``: *leak* grows without end;
 *steps* jumps and stays; *plateau* warms up and stays; *too_large* does not grow but fills its quota;
 *sawtooth* is collected again and again; *healthy*; *not_enough_data*: no life of ``min_hours`` without
-restart.
+restart, or less than 36 h that swing as a day's traffic does (then there is a slope).
 
 Lives end where the boot of the samples changes, at state changes, at a falling page counter, and, where the
 samples name no boot, at releases and gaps of an hour. Where nothing names restarts they are guessed from
@@ -13,9 +13,11 @@ falls in memory (``cut_basis`` *guessed*) and the confidence is low. The quota i
 else its plan in "heroku ps", else what R14 lines print, else NULL: then there is no percentage and no
 forecast.
 
-A leak is *critical* where R14 or R15 were logged or the quota is less than 24 h away with high or medium
-confidence and no daily restart before. Memory is in MB, ``slope_low`` and ``slope_high`` are three standard
-errors from the slope.
+A leak of high or medium confidence is *critical* where R14 or R15 were logged, or the quota is less than
+24 h away and nearer than the earliest daily restart (``restart_h_low`` to ``restart_h_high`` hours from the
+last sample). With low confidence it is told as growth, never critical. ``kill_mb`` is NULL where dyno types
+of that quota are killed at different limits and the type is not known. Memory is in MB, ``slope_low`` and
+``slope_high`` are three standard errors from the slope.
 """
 
 from __future__ import annotations
@@ -29,7 +31,7 @@ import pandas as pd
 
 from workbook import charts, growth, limits, words
 from workbook.analysis import Bounds, Finding, Query, cite, largest, numbers_of
-from workbook.quota import QUOTA_FACTS, kill_mb, quota_mb
+from workbook.quota import QUOTA_FACTS, kill_choices_mb, kill_mb, quota_mb
 from workbook.window import Window
 
 if TYPE_CHECKING:
@@ -224,6 +226,8 @@ COLUMNS = (
     "cut_basis",
     "memory_basis",
     "hidden_by_restart",
+    "restart_h_low",
+    "restart_h_high",
     "needed_slope_mb_per_h",
     "against",
     "evidence",
@@ -438,10 +442,8 @@ def _lives(bins: pd.DataFrame, kind: str) -> list[_Life]:
 
 
 def _level(lives: list[_Life]) -> float | None:
-    """Return the median of the last 12 warm floors, with the disk cache; None when there is none."""
-    floors = [life.segment.floor_mb[life.segment.uptime_h > growth.BOOT_H] for life in lives]
-    last = np.concatenate(floors)[-12:]
-    return float(np.median(last)) if len(last) else None
+    """Return where memory stands, with the disk cache; None without a warm floor."""
+    return growth.standing_mb([life.segment for life in lives])
 
 
 def _judged(
@@ -488,9 +490,14 @@ def _forecast(judged: growth.Judgement, lives: list[_Life], row: dict[str, Any])
         if limit is not None:
             hours = growth.hours_to(limit, now, judged.slope, judged.low, judged.high)
             found |= dict(zip((f"hours_to_{name}{end}" for end in ("", "_low", "_high")), hours, strict=True))
+    uptime = (row["end"] - last.begin).total_seconds() / 3600
+    left = growth.DAILY_RESTART_H - uptime
+    if left > 0:
+        # where the log begins inside the life, it is older than what is seen of it
+        earliest = max(limits.RESTART_HOURS - uptime, 0.0) if last.segment.known_start else 0.0
+        found |= {"restart_h_low": earliest, "restart_h_high": left}
     if row["quota_mb"] is None:
         return found
-    left = growth.DAILY_RESTART_H - (row["end"] - last.begin).total_seconds() / 3600
     over = row["r14_count"] + row["r15_count"] > 0 or found["hours_to_quota"] == 0
     found["hidden_by_restart"] = bool(not over and left > 0 and found["hours_to_quota"] > left)
     if found["hidden_by_restart"] and base < row["quota_mb"]:
@@ -522,6 +529,7 @@ def _floors(lives: list[_Life], judged: growth.Judgement, most: int) -> list[dic
 
 BOOK = "book ch. 3"
 ONE_OFF = ("run", "scheduler", "release")
+LEVELS = ("low", "medium", "high")
 ORDER = ("leak", "too_large", "steps", "plateau", "sawtooth", "healthy", "not_enough_data")
 LEAK_STEP = (
     "Find the action that keeps memory: compare what ran while it grew (releases, slow transactions), "
@@ -529,6 +537,10 @@ LEAK_STEP = (
     "locally and watch the process, or log memory per request with a library such as Oink. Until it is "
     "found, "
     "restart the dyno before the limit."
+)
+GROWTH_STEP = (
+    "Load two days without a deploy and run this again: a day's traffic and a filling cache stop, a leak does "
+    "not. Until then look at what ran while memory grew (releases, slow transactions)."
 )
 STEPS_STEP = (
     "Look at what ran in the half hour before the jump: one action that loads much at once. Load it in "
@@ -548,6 +560,8 @@ _LEAK_NUMBERS = (
     "hours_to_quota_low",
     "hours_to_quota_high",
     "hours_to_kill",
+    "restart_h_low",
+    "restart_h_high",
     "hours",
     "quota_mb",
     "kill_mb",
@@ -570,7 +584,7 @@ def findings(rows: pd.DataFrame, min_hours: float = limits.LEAK_HOURS) -> list[F
                 reference=BOOK,
             )
         ]
-    shaped = rows.assign(shape=rows["verdict"].where(~_still_slowing(rows), "slowing"))
+    shaped = rows.assign(shape=[_shape(row) for _, row in rows.iterrows()])
     brief = shaped["process"].isin(ONE_OFF) & (shaped["verdict"] == "not_enough_data")
     shapes = list(_SENTENCES)
     told = []
@@ -580,41 +594,93 @@ def findings(rows: pd.DataFrame, min_hours: float = limits.LEAK_HOURS) -> list[F
     return found or [_not_enough(rows, min_hours)]
 
 
-def _still_slowing(rows: pd.DataFrame) -> pd.Series:
-    """Return which plateaus were hardly reached within the longest life: they do not rule a leak out."""
-    settle = rows["settle_h"].astype(float)
-    return (rows["verdict"] == "plateau") & (settle > rows["longest_h"].astype(float) * 0.75)
+def _shape(row: pd.Series) -> str:
+    """Return which sentence tells a row: its verdict, or a weaker one where the verdict alone says too much."""
+    verdict, percent, settle = str(row["verdict"]), _missing(row["level_percent"]), _missing(row["settle_h"])
+    if verdict == "leak" and row["confidence"] == "low":
+        return "grows"
+    if verdict == "plateau" and settle is not None and settle > row["longest_h"] * 0.75:
+        return "slowing"
+    if verdict == "plateau" and percent is not None and percent > limits.HIGH_LEVEL_PERCENT:
+        return "full"
+    if verdict == "not_enough_data" and _missing(row["slope_mb_per_h"]) is not None:
+        return "swings"
+    return verdict
+
+
+def _doubts(row: pd.Series, some: pd.DataFrame) -> str:
+    """Return the sentence on what speaks against the verdict on a dyno, named where others share it."""
+    told = (_missing(row["against"]) or "").split("; ")
+    against = [one for one in told if one and (one != "the quota is not known" or row["verdict"] != "leak")]
+    whose = f" ({row['dyno']})" if len(some) > 1 else ""
+    return f" Against this{whose}: {'; '.join(against)}." if against else ""
+
+
+def _least_sure(some: pd.DataFrame) -> pd.Series:
+    """Return the dyno of the least confidence; of those, the one with the most against it."""
+    order = some.assign(rank=some["confidence"].map(LEVELS.index), many=some["against"].fillna("").str.len())
+    return order.sort_values(["rank", "many"], ascending=[True, False], kind="stable").iloc[0]
 
 
 def _leak(some: pd.DataFrame, min_hours: float) -> Finding:
     worst = _most_urgent(some)
+    title = f"{worst['dyno']} leaks {_slope(worst)}, seen over {worst['hours']:.0f} h: {_until(worst)}."
+    severity = "critical" if any(_is_critical(row) for _, row in some.iterrows()) else "warning"
+    return _growing(some, worst, severity, title, "leak", LEAK_STEP)
+
+
+def _grows(some: pd.DataFrame, min_hours: float) -> Finding:
+    """Return growth of low confidence: never called a leak, never critical, though R14 may be logged."""
+    worst = _most_urgent(some)
+    against = _missing(worst["against"]) or ""
+    alike = [
+        what
+        for what, sign in (("a day's traffic", "less than 36 h"), ("a filling cache", "slows down"))
+        if sign in against
+    ]
+    until = _until(worst)
+    goes_on = "if it goes on, " if _missing(worst["hours_to_quota"]) and until.startswith("it ") else ""
+    title = (
+        f"{worst['dyno']} grows {_slope(worst)} over {worst['hours']:.0f} h, as "
+        f"{' or '.join(['a leak', *alike])} would; {goes_on}{until}."
+    )
+    return _growing(some, worst, "warning", title, "grow", GROWTH_STEP)
+
+
+def _growing(
+    some: pd.DataFrame, worst: pd.Series, severity: str, title: str, verb: str, next_step: str
+) -> Finding:
     others = some[some["dyno"] != worst["dyno"]]
-    narrow = worst["slope_high"] - worst["slope_low"] < 0.2
-    low, high = (f"{worst[name]:.{2 if narrow else 1}f}" for name in ("slope_low", "slope_high"))
-    slope = f"{worst['slope_mb_per_h']:.1f} MB per hour ({low}–{high})"
-    title = f"{worst['dyno']} leaks {slope}, seen over {worst['hours']:.0f} h: {_until(worst)}."
     if len(others):
-        leak = _verb(others, "leaks", "leak")
-        title += f" {_dynos(others['dyno'])} {leak} too: {_span(others['slope_mb_per_h'], 'MB per hour', 1)}."
+        too = _verb(others, f"{verb}s", verb)
+        title += f" {_dynos(others['dyno'])} {too} too: {_span(others['slope_mb_per_h'], 'MB per hour', 1)}."
     return Finding(
-        "critical" if any(_is_critical(row) for _, row in some.iterrows()) else "warning",
-        title,
+        severity,
+        title + _doubts(worst, some),
         numbers=numbers_of(worst, *_LEAK_NUMBERS),
         evidence=cite(worst["evidence"]),
-        next_step=LEAK_STEP,
+        next_step=next_step,
         reference=BOOK,
         confidence=worst["confidence"],
         about=(some["start"].min(), some["end"].max()),
     )
 
 
+def _slope(row: pd.Series) -> str:
+    narrow = row["slope_high"] - row["slope_low"] < 0.2
+    low, high = (f"{row[name]:.{2 if narrow else 1}f}" for name in ("slope_low", "slope_high"))
+    return f"{row['slope_mb_per_h']:.1f} MB per hour ({low}–{high})"
+
+
 def _is_critical(row: pd.Series) -> bool:
     """Return whether a leak hurts now: R14 or R15 logged, or a near quota that no restart comes before."""
+    if row["confidence"] not in ("high", "medium"):
+        return False
     if row["r14_count"] + row["r15_count"] > 0:
         return True
-    hours = _missing(row["hours_to_quota"])
+    hours, restart = _missing(row["hours_to_quota"]), _missing(row["restart_h_low"])
     soon = hours is not None and hours < limits.RESTART_HOURS
-    return soon and row["confidence"] in ("high", "medium") and not _hidden(row)
+    return soon and not _hidden(row) and (restart is None or hours <= restart)
 
 
 def _hidden(row: pd.Series) -> bool:
@@ -630,29 +696,47 @@ def _most_urgent(some: pd.DataFrame) -> pd.Series:
 
 def _until(row: pd.Series) -> str:
     """Return when the leak reaches the quota and the kill limit, in words."""
-    quota, kill = _missing(row["quota_mb"]), _missing(row["kill_mb"])
+    quota = _missing(row["quota_mb"])
     if quota is None:
         return "the quota is not known, so no time to it can be given"
+    kill = _killed_at(row, quota)
     codes = (("r14_count", "R14 line"), ("r15_count", "R15 kill"))
     logged = [words.plural(row[name], label) for name, label in codes if row[name] > 0]
-    to_kill = _missing(row["hours_to_kill"])
-    then = ""
-    if kill is not None and kill > quota and to_kill is not None and to_kill > 0:
-        then = f"the {words.mb(kill)} at which it is killed in {_hours(row, 'kill')} without a restart"
-    if row["hours_to_quota"] == 0 or logged:
-        lines = f" ({' and '.join(logged)})" if logged else ""
-        if row["hours_to_quota"] == 0:
-            now = f"it is over its quota of {words.mb(quota)}{lines}"
-        else:
-            now = f"it was over its quota of {words.mb(quota)}{lines}, reaches it again in "
-            now += _hours(row, "quota")
-        return f"{now} and would reach {then}" if then else now
-    reach = f"reaches its quota of {words.mb(quota)} in {_hours(row, 'quota')}"
+    lines = f" ({' and '.join(logged)})" if logged else ""
+    if row["hours_to_quota"] == 0:
+        return f"it is over its quota of {words.mb(quota)}{lines}{kill}"
+    killed_there = ", at which it is killed," if row["kill_mb"] == quota else ""
+    what = "it again" if logged else f"its quota of {words.mb(quota)}{killed_there}"
+    was = f"it was over its quota of {words.mb(quota)}{lines}; " if logged else ""
+    reach = f"it reaches {what} in {_hours(row, 'quota')}"
     if not _hidden(row):
-        return f"it {reach}" + (f" and {then}" if then else "")
+        return f"{was}{_restart_before(row)}{reach}{kill}"
     needed = _missing(row["needed_slope_mb_per_h"])
     between = "" if needed is None else f"; {needed:.1f} MB per hour would reach it between two restarts"
-    return f"the daily restart hides it, without one it {reach}{between}"
+    return f"the daily restart hides it; without one {reach}{between}"
+
+
+def _killed_at(row: pd.Series, quota: float) -> str:
+    """Return when it reaches the kill limit, or which limits there may be; nothing at or under the quota."""
+    kill, hours = _missing(row["kill_mb"]), _missing(row["hours_to_kill"])
+    if kill is None:
+        choices = kill_choices_mb(quota, None, _missing(row["end"]))
+        return f"; it is killed at {' or '.join(map(words.mb, choices))}, by dyno type and year"
+    if kill <= quota or not hours:
+        return ""
+    to = ", and would reach" if row["hours_to_quota"] == 0 else ", and"
+    return f"{to} the {words.mb(kill)} at which it is killed in {_hours(row, 'kill')} without a restart"
+
+
+def _restart_before(row: pd.Series) -> str:
+    """Return that the daily restart comes, or may come, before the quota is reached; or nothing."""
+    low, high = _missing(row["restart_h_low"]), _missing(row["restart_h_high"])
+    if low is None or high is None or row["hours_to_quota"] <= low:
+        return ""
+    due = f"within {high:.1f} h" if low == 0 else f"in {low:.1f}–{high:.1f} h"
+    if row["hours_to_quota"] <= high:
+        return f"unless the daily restart ({due}) comes first, "
+    return f"the daily restart comes first ({due}); without it "
 
 
 def _hours(row: pd.Series, name: str) -> str:
@@ -676,7 +760,7 @@ def _steps(some: pd.DataFrame, min_hours: float) -> Finding:
     )
     return Finding(
         "warning",
-        title,
+        title + _doubts(worst, some),
         numbers=numbers_of(worst, "step_mb", "level_mb", "level_percent", "quota_mb", "hours"),
         evidence=cite(worst["evidence"]),
         next_step=STEPS_STEP,
@@ -694,7 +778,7 @@ def _too_large(some: pd.DataFrame, min_hours: float) -> Finding:
         "warning",
         f"{_dynos(some['dyno'])} {fills} {_span(some['level_percent'], '%', 0)} of {words.mb(quota)} all "
         "the time, "
-        f"{words.mb(need)} at the peak.",
+        f"{words.mb(need)} at the peak.{_doubts(worst, some)}",
         numbers=numbers_of(worst, "level_mb", "level_percent", "peak_mb", "quota_mb", "r14_count", "hours"),
         evidence=cite(worst["evidence"]),
         next_step=_make_room(need, quota),
@@ -733,6 +817,24 @@ def _plateau(some: pd.DataFrame, min_hours: float) -> Finding:
     )
 
 
+def _full(some: pd.DataFrame, min_hours: float) -> Finding:
+    """Return a plateau that fills its quota: no leak, but nothing to rule out."""
+    worst = largest(some, "level_percent")
+    need, quota = max(worst["peak_mb"], worst["level_mb"]), worst["quota_mb"]
+    return Finding(
+        "warning",
+        f"{_dynos(some['dyno'])} {_verb(some, 'warms', 'warm')} up and then {_verb(some, 'stays', 'stay')} at "
+        f"{_span(some['level_mb'], 'MB', 0)}{_of_quota(some)}, {words.mb(need)} at the peak: it is more like "
+        f"too little room than a leak.{_doubts(_least_sure(some), some)}",
+        numbers=numbers_of(worst, "level_mb", "level_percent", "peak_mb", "quota_mb", "r14_count", "hours"),
+        evidence=cite(worst["evidence"]),
+        next_step=_make_room(need, quota),
+        reference=BOOK,
+        confidence=_least_sure(some)["confidence"],
+        about=(some["start"].min(), some["end"].max()),
+    )
+
+
 def _slowing(some: pd.DataFrame, min_hours: float) -> Finding:
     longest = largest(some, "longest_h")
     return Finding(
@@ -740,7 +842,8 @@ def _slowing(some: pd.DataFrame, min_hours: float) -> Finding:
         f"{_dynos(some['dyno'])} {_verb(some, 'grows', 'grow')} ever more slowly to "
         f"{_span(some['level_mb'], 'MB', 0)}{_of_quota(some)} within {longest['longest_h']:.0f} h: more "
         "like a "
-        "filling cache than a leak, but the end of it is not in the log.",
+        "filling cache than a leak, but the end of it is not in the log."
+        f"{_doubts(longest, some)}",
         numbers=numbers_of(longest, "level_mb", "level_percent", "slope_mb_per_h", "longest_h", "quota_mb"),
         evidence=cite(longest["evidence"]),
         next_step="Load a longer run without a deploy and ask again: a cache stops, a leak does not.",
@@ -773,16 +876,16 @@ def _healthy(some: pd.DataFrame, min_hours: float) -> Finding:
 
 def _ruled_out(title: str, some: pd.DataFrame) -> Finding:
     """Return a finding that there is no leak, with the least confidence of the dynos."""
-    sure = next(word for word in ("low", "medium", "high") if word in set(some["confidence"]))
+    least = _least_sure(some)
     highest = largest(some, "level_mb")
     numbers = ("level_mb", "level_percent", "slope_mb_per_h", "slope_high", "quota_mb", "hours")
     return Finding(
         "ruled_out",
-        title,
+        title + _doubts(least, some),
         numbers=numbers_of(highest, *numbers) | {"samples": int(some["samples"].sum()), "dynos": len(some)},
         evidence=cite(highest["evidence"]),
         reference=BOOK,
-        confidence=sure,
+        confidence=least["confidence"],
         about=(some["start"].min(), some["end"].max()),
     )
 
@@ -809,14 +912,33 @@ def _not_enough(some: pd.DataFrame, min_hours: float) -> Finding:
     )
 
 
+def _swings(some: pd.DataFrame, min_hours: float) -> Finding:
+    """Return that memory rose and fell as in a day, and that growth cannot be told from it."""
+    widest = largest(some, "longest_h")
+    whose = f" of {widest['dyno']}" if len(some) > 1 else ""
+    return Finding(
+        "cannot_tell",
+        f"Whether {_dynos(some['dyno'])} {_verb(some, 'leaks', 'leak')} cannot be said: {widest['against']}"
+        f"{whose}; {widest['needs_hours']:.0f} h more are needed to tell a day's rhythm from growth.",
+        numbers=numbers_of(widest, "longest_h", "needs_hours", "samples", "r14_count", "peak_mb"),
+        evidence=cite(widest["evidence"]),
+        next_step=MORE_DATA,
+        reference=BOOK,
+        about=(some["start"].min(), some["end"].max()),
+    )
+
+
 _SENTENCES: dict[str, Callable[[pd.DataFrame, float], Finding]] = {
     "leak": _leak,
+    "grows": _grows,
     "steps": _steps,
     "too_large": _too_large,
+    "full": _full,
     "slowing": _slowing,
     "plateau": _plateau,
     "sawtooth": _sawtooth,
     "healthy": _healthy,
+    "swings": _swings,
     "not_enough_data": _not_enough,
 }
 
@@ -922,7 +1044,8 @@ def _limit_lines(row: pd.Series, floors: pd.DataFrame, title: str) -> Iterator[A
     import altair as alt
 
     quota, kill = _missing(row["quota_mb"]), _missing(row["kill_mb"])
-    known = [] if quota is None else [(quota, f"quota {words.mb(quota)}")]
+    killed = ", killed there" if kill == quota else ""
+    known = [] if quota is None else [(quota, f"quota {words.mb(quota)}{killed}")]
     if kill is not None and kill != quota and row["peak_mb"] > 0.6 * kill:
         known.append((kill, f"killed at {words.mb(kill)}"))
     for value, label in known:

@@ -15,6 +15,8 @@ end; ``connect_ms``, ``service_ms``, ``total_ms``, ``status``, ``code``: the rou
 the dyno (``skew_low_ms``, ``skew_high_ms``: how far the dyno's clock is ahead); ``before_router_ms``: the
 least of the age that lies before the router's timer, or is skew (can be negative); ``router_reason``: why
 those are NULL; ``zombie``: seconds of work after the H12, for nobody; ``evidence``.
+
+``age_ms`` and ``quadrant`` stand as logged; the findings put the clock right by what it is surely wrong.
 """
 
 from __future__ import annotations
@@ -23,8 +25,9 @@ from typing import Annotated, Any
 
 import pandas as pd
 
-from workbook import charts, limits, words
+from workbook import charts, harm, limits, words
 from workbook.analysis import Bounds, Finding, Query, cite, span_of, times_of, top_routes
+from workbook.statistics import wilson
 from workbook.window import Window
 
 NEEDS = ("rack_timeouts",)
@@ -35,6 +38,10 @@ ROUNDING_MS = 2
 """Two times that were rounded to whole ms differ by less."""
 QUADRANTS = ("fast", "waited", "slow", "waited_and_slow")
 MIN_JOINED_SHARE = 0.5
+UNRATED_COUNT = 20
+"""Errors that are called critical in a log without a good request to compare with."""
+SKEW_SHARE = 0.1
+"""A clock that is wrong by more than this share of the limit lowers the confidence."""
 
 # A client may send its own X-Request-Id, so an id can come twice: such an id says nothing about one request.
 IDS = """
@@ -204,11 +211,12 @@ def rows(
     """Return one row per request of rack-timeout; columns and units stand at the head of this file.
 
     ``attrs`` of the table hold ``reused_ids`` (ids left out, because several requests bear them),
-    ``info_lines`` (lines of rack-timeout that are no error) and ``router_requests`` (router lines of the
-    window).
+    ``info_lines`` (lines of rack-timeout that are no error), ``router_requests`` (router lines of the
+    window) and ``broken`` (the times in which surely 1 % of the requests ended with H12).
     """
     ends: dict[str, Any] = {"start": window.start, "end": window.end}
     counts = query(COUNTS, **ends).iloc[0]
+    broken = harm.broken_times(query, ends)
     table = query(
         SQL,
         **ends,
@@ -218,7 +226,7 @@ def rows(
         stamp_delay_ms=STAMP_DELAY_MS,
         rounding_ms=ROUNDING_MS,
     )
-    table.attrs.update({name: int(counts[name]) for name in counts.index})
+    table.attrs.update({name: int(counts[name]) for name in counts.index}, broken=broken)
     return table
 
 
@@ -258,28 +266,36 @@ def _waited(rows: pd.DataFrame, high_wait_ms: int, slow_ms: int, shares: bool) -
     known = rows[rows["age_ms"].notna()]
     if known.empty:
         return None
+    as_logged, known = known["age_ms"], known.assign(age_ms=_sure_age_ms(known))
     waited = known[known["age_ms"] >= high_wait_ms]
     longest = int(known["age_ms"].max())
+    shifted_ms = float((known["age_ms"] - as_logged).abs().max())
+    unsure = shifted_ms > SKEW_SHARE * high_wait_ms
+    less = f", with the dynos' clocks put right by up to {words.ms(shifted_ms)}" if unsure else ""
+    if waited.empty and not _info_lines(rows):
+        return None
     if waited.empty:
         return Finding(
             "ruled_out",
             f"No request had waited {words.ms(high_wait_ms)} when work on it began: "
-            f"the longest age is {words.ms(longest)} in {words.plural(len(known), 'request')}.",
+            f"the longest age is {words.ms(longest)} in {words.plural(len(known), 'request')}{less}.",
             numbers={"longest_age_ms": longest, "requests": len(known)},
             evidence=_worst_lines(known, "age_ms"),
             reference=REFERENCE,
+            confidence="medium" if unsure else None,
             about=times_of(known),
         )
     stuck = waited[waited["duration_ms"] < slow_ms]
     failed = int(waited["outcome"].isin(["h12", "expired"]).sum())
     dynos = waited["dyno"].value_counts()
+    breaks = failed and harm.breaks_users(waited, rows.attrs.get("broken"))
     fast = (
         f"; {len(stuck):,} of them were fast themselves (under {words.ms(slow_ms)}), only stuck in the queue"
     )
     return Finding(
-        "critical" if failed >= limits.BURST_COUNT else "warning",
+        "critical" if breaks else "warning",
         f"{_of(len(waited), len(known), shares)} waited {words.ms(high_wait_ms)} or more before work began, "
-        f"at most {words.ms(longest)}{fast if len(stuck) else ''}{span_of(waited)}.",
+        f"at most {words.ms(longest)}{less}{fast if len(stuck) else ''}{span_of(waited)}.",
         numbers={
             "waited_requests": len(waited),
             "requests": len(known),
@@ -293,9 +309,23 @@ def _waited(rows: pd.DataFrame, high_wait_ms: int, slow_ms: int, shares: bool) -
         evidence=_worst_lines(waited, "age_ms"),
         next_step="Run blockers for who held the dyno meanwhile; then move that work to the background.",
         reference=REFERENCE,
-        confidence="high",
+        confidence="medium" if unsure else "high",
         about=times_of(waited),
     )
+
+
+def _sure_age_ms(rows: pd.DataFrame) -> pd.Series:
+    """Return the ages with the dyno's clock put right by what it is surely ahead or behind; 0 may be a cut."""
+    ahead = _skew_ms(rows, "skew_low_ms").clip(lower=0)
+    behind = (-_skew_ms(rows, "skew_high_ms") - ROUNDING_MS).clip(lower=0).where(rows["age_ms"] > 0, 0)
+    return (rows["age_ms"] - ahead + behind).clip(lower=0).round()
+
+
+def _skew_ms(rows: pd.DataFrame, column: str) -> pd.Series:
+    """Return a bound of the clock's skew for each row, 0 where it is not known."""
+    if column not in rows:
+        return pd.Series(0.0, index=rows.index)
+    return rows[column].astype("float64").fillna(0)
 
 
 def _slow(rows: pd.DataFrame, slow_ms: int, shares: bool) -> Finding | None:
@@ -304,6 +334,8 @@ def _slow(rows: pd.DataFrame, slow_ms: int, shares: bool) -> Finding | None:
         return None
     slow = known[known["duration_ms"] >= slow_ms]
     longest = int(known["duration_ms"].max())
+    if slow.empty and not _info_lines(rows):
+        return None
     if slow.empty:
         return Finding(
             "ruled_out",
@@ -315,11 +347,12 @@ def _slow(rows: pd.DataFrame, slow_ms: int, shares: bool) -> Finding | None:
             about=times_of(known),
         )
     failed = int((slow["outcome"] == "h12").sum())
+    breaks = failed and harm.breaks_users(slow, rows.attrs.get("broken"))
     routes = top_routes(slow)
     most = next(iter(routes), None)
     named = f"; most of all {most} ({routes[most]:,})" if most else ""
     return Finding(
-        "critical" if failed >= limits.BURST_COUNT else "warning",
+        "critical" if breaks else "warning",
         f"{_of(len(slow), len(known), shares)} took {words.ms(slow_ms)} or more in the application itself, "
         f"at most {words.ms(longest)}{named}{span_of(slow)}.",
         numbers={
@@ -342,7 +375,8 @@ def _errors(rows: pd.DataFrame, high_wait_ms: int) -> Finding | None:
     failed = rows[rows["outcome"].isin(["h12", "expired"])]
     if failed.empty:
         return None
-    waited = int((h12["age_ms"] >= high_wait_ms).sum())
+    waited = int((_sure_age_ms(h12) >= high_wait_ms).sum())
+    breaks = len(expired) >= limits.BURST_COUNT and _surely_break(rows, expired)
     parts = []
     if len(h12):
         parts.append(
@@ -352,7 +386,7 @@ def _errors(rows: pd.DataFrame, high_wait_ms: int) -> Finding | None:
     if len(expired):
         parts.append(f"{words.plural(len(expired), 'request')} expired in the queue and never ran")
     return Finding(
-        "critical" if len(failed) >= limits.BURST_COUNT else "warning",
+        "critical" if breaks or harm.breaks_users(h12, rows.attrs.get("broken")) else "warning",
         f"{' and '.join(parts)}{span_of(failed)}.",
         numbers={
             "h12_requests": len(h12),
@@ -366,15 +400,30 @@ def _errors(rows: pd.DataFrame, high_wait_ms: int) -> Finding | None:
     )
 
 
+def _surely_break(rows: pd.DataFrame, failed: pd.DataFrame) -> bool:
+    """Return whether surely 1 % of the requests of that time failed so."""
+    if not _info_lines(rows):
+        return len(failed) >= UNRATED_COUNT
+    if failed["time"].isna().all():
+        return len(failed) / len(rows) >= limits.ERROR_SHARE
+    around = rows["time"].between(failed["time"].min(), failed["time"].max())
+    return wilson(int(failed["time"].notna().sum()), int(around.sum()))[0] >= limits.ERROR_SHARE
+
+
 def _cut(rows: pd.DataFrame) -> Finding | None:
     cut, averted = rows[rows["outcome"] == "timed_out"], rows[rows["outcome"] == "averted_h12"]
     both = rows[rows["outcome"].isin(["timed_out", "averted_h12"])]
     if both.empty:
         return None
     unjoined = int((~cut["joined"].astype(bool)).sum())
+    if unjoined == len(both):
+        whose = "whose router line is not loaded: whether an H12 came is not known"
+    else:
+        part = f" ({unjoined:,} of them without a router line here)" if unjoined else ""
+        whose = f"that got no H12 line{part}"
     return Finding(
         "warning" if len(both) >= limits.BURST_COUNT else "note",
-        f"rack-timeout cut {words.plural(len(both), 'request')} that got no H12 line: "
+        f"rack-timeout cut {words.plural(len(both), 'request')} {whose}; "
         f"{len(averted):,} had passed 30 s (an averted H12); "
         f"what the other {len(cut):,} would have come to, the log does not show{span_of(both)}.",
         numbers={
@@ -416,7 +465,7 @@ def _zombies(rows: pd.DataFrame) -> Finding | None:
 def _joined(rows: pd.DataFrame) -> Finding:
     joined = int(rows["joined"].astype(bool).sum())
     share, routed = joined / len(rows), rows.attrs.get("router_requests")
-    of_router = "" if routed is None else f"; the window has {routed:,} router lines"
+    of_router = "" if routed is None else f"; the window has {words.plural(routed, 'router line')}"
     numbers = {"joined_requests": joined, "requests": len(rows), "joined_share": round(share, 4)}
     if routed is not None:
         numbers["router_requests"] = routed
@@ -441,7 +490,8 @@ def _only_errors(rows: pd.DataFrame) -> Finding | None:
         return None
     return Finding(
         "cannot_tell",
-        "The log holds rack-timeout's errors only, not the requests that went well: no share is stated.",
+        "The log holds rack-timeout's errors only, not the requests that went well: "
+        "no share is stated, and no wait and no slow request is ruled out.",
         numbers={"requests": len(rows), "info_lines": 0},
         next_step="Let rack-timeout log at level info, or export the log without a filter.",
         reference=REFERENCE,
@@ -479,20 +529,46 @@ def _no_end(rows: pd.DataFrame) -> Finding | None:
 
 
 def _skewed(rows: pd.DataFrame) -> Finding | None:
-    behind = rows[rows["before_router_ms"] < -ROUNDING_MS]
-    if behind.empty:
+    """Tell of clocks that surely differ; an age too small alone may be a slow client's transfer."""
+    low, high = _skew_ms(rows, "skew_low_ms"), _skew_ms(rows, "skew_high_ms")
+    behind, ahead = rows[high < -ROUNDING_MS], rows[low > SKEW_SHARE * limits.HIGH_WAIT_MS]
+    if behind.empty and ahead.empty:
         return None
-    most = int(-behind["before_router_ms"].min())
+    told, either = [], rows.loc[behind.index.union(ahead.index)]
+    if len(behind):
+        least, most = words.ms(-high[behind.index].max()), words.ms(-low[behind.index].min())
+        told.append(
+            f"The clock of {_dynos(behind)} is behind the router's by {_range(least, most)}: "
+            "ages there are so much too small"
+        )
+    if len(ahead):
+        least, most = words.ms(low[ahead.index].min()), words.ms(high[ahead.index].max())
+        told.append(
+            f"The clock of {_dynos(ahead)} is ahead of the router's by {_range(least, most)}: "
+            "ages there are so much too large"
+        )
     return Finding(
         "note",
-        f"{words.plural(len(behind), 'request')} have an age too small for the router's times, "
-        f"by up to {words.ms(most)}: the clock of the dyno is behind the router's.",
-        numbers={"requests": len(behind), "skew_at_least_ms": most},
-        evidence=_worst_lines(behind.assign(skew=-behind["before_router_ms"]), "skew"),
-        next_step=f"Read ages of these dynos as up to {words.ms(most)} too small.",
+        f"{'. '.join(told)}.",
+        numbers={
+            "requests": len(either),
+            "skew_low_ms": round(float(low[either.index].min()), 1),
+            "skew_high_ms": round(float(high[either.index].max()), 1),
+        },
+        evidence=_worst_lines(either, "age_ms"),
+        next_step="Read the ages of these dynos with that interval in mind.",
         reference=REFERENCE,
-        about=times_of(behind),
+        about=times_of(either),
     )
+
+
+def _dynos(rows: pd.DataFrame) -> str:
+    names = sorted(rows["dyno"].dropna().astype(str).unique())
+    return names[0] if len(names) == 1 else f"{len(names):,} dynos"
+
+
+def _range(least: str, most: str) -> str:
+    return least if least == most else f"{least} to {most}"
 
 
 def _reused(rows: pd.DataFrame) -> Finding | None:

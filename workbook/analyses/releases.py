@@ -8,14 +8,21 @@ Errors are lines with an H code and 5xx of the application, without maintenance 
 release before and at the next one; also where that lies outside of the chosen window. ``verdict`` compares
 the two error rates by Newcombe's 95 % interval of their difference:
 
-*worse*: higher by its 99.9 % interval too (many releases are judged), at least half as much again, and at
-least 5 errors after; *better*: the same the other way round; *same*: a rise of 1 % of the requests or more is
-ruled out; *cannot_tell*: too few requests, a log without any success, or an interval too wide. A release and
-a change *coincide*: what caused it, the log does not say.
+*worse*: higher by its 99.9 % interval too (many releases are judged), at least half as much again, at least
+5 errors after, and the errors began with it; *better*: the same the other way round, whenever it began;
+*same*: the interval holds 0 or less, and a rise of 1 % of the requests or more is ruled out; *cannot_tell*:
+too few requests, a log without any success, an interval too wide, a small rise, or one that did not begin
+with the release (``reason``). A release and a change *coincide*: what caused it, the log does not say.
+
+``onset_time`` is the first error of the minute that divides all of these requests best (by likelihood) into
+few errors before and many after. A rise begins with the release if that is in the first 10 minutes of it; or
+if it is more than 10 minutes away, and the 10 minutes just after are worse than the 10 just before by the
+same rule. ``errors_later`` counts without the first 5 minutes, in which dynos boot.
 
 ``p50_verdict`` (slower, faster, same, cannot_tell): the median of the answered requests moved by at least 50
 ms and a factor of 1.2, and the middle fifths (40 % to 60 %) of before and after lie apart; needs 100 requests
-on both sides.
+on both sides. ``p50_after_same_mix_ms`` weighs each request after it so that every route has the share that
+it had before; NULL where routes that are on both sides make less than 80 % of the requests of one.
 """
 
 from __future__ import annotations
@@ -25,7 +32,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import pandas as pd
 
 from workbook import charts, limits, words
-from workbook.analysis import Bounds, Finding, Query, cite
+from workbook.analysis import MOST_EVIDENCE, Bounds, Finding, Query, cite
 from workbook.window import Window
 
 if TYPE_CHECKING:
@@ -34,7 +41,13 @@ if TYPE_CHECKING:
 NEEDS = ("releases",)
 
 
-def _interval(name: str, z: float) -> str:
+SMALL_RISE = "the errors rose by less than half as much again"
+UNSURE_RISE = "the errors rose, but are too few to be sure of it"
+BEGAN_BEFORE = "the rise of errors began before the release"
+BEGAN_LATER = f"the rise of errors began {limits.ONSET_MINUTES} min after the release or later"
+
+
+def _interval(name: str, z: float, before: str = "0", after: str = "1") -> str:
     """Return the columns low and high: Newcombe's interval of p1 - p0, from the Wilson interval of each."""
     wilson = [
         f"""1 + {z**2} / n{n} AS scale{n}{name},
@@ -42,12 +55,13 @@ def _interval(name: str, z: float) -> str:
         {z} * sqrt(p{n} * (1 - p{n}) / n{n} + {z**2} / (4 * n{n} * n{n})) / scale{n}{name} AS half{n}{name},
         p{n} - centre{n}{name} + half{n}{name} AS below{n}{name},
         centre{n}{name} + half{n}{name} - p{n} AS above{n}{name}"""
-        for n in (0, 1)
+        for n in (before, after)
     ]
+    change = f"p{after} - p{before}"
     return f"""{wilson[0]},
         {wilson[1]},
-        p1 - p0 - sqrt(below1{name} ** 2 + above0{name} ** 2) AS low{name},
-        p1 - p0 + sqrt(above1{name} ** 2 + below0{name} ** 2) AS high{name}"""
+        {change} - sqrt(below{after}{name} ** 2 + above{before}{name} ** 2) AS low{name},
+        {change} + sqrt(above{after}{name} ** 2 + below{before}{name} ** 2) AS high{name}"""
 
 
 SQL = f"""
@@ -118,10 +132,10 @@ wanted_changes AS (
     WHERE in_window(time, $start, $end)
 ),
 sides AS (
-    SELECT change, 'before' AS side, before_start AS start, time AS finish
+    SELECT change, time AS released, 'before' AS side, before_start AS start, time AS finish
     FROM wanted_changes
     UNION ALL
-    SELECT change, 'after', time, after_end
+    SELECT change, time, 'after', time, after_end
     FROM wanted_changes
 ),
 side_minutes AS (
@@ -134,6 +148,7 @@ side_requests AS (
     SELECT
         m.change,
         m.side,
+        floor(date_diff('microsecond', m.released, r.time) / 6e7)::INTEGER AS minutes_since,
         r.source_id,
         r.line,
         r.time,
@@ -159,6 +174,12 @@ side_counts AS (
         count(error) AS errors,
         count(*) FILTER (succeeded) AS succeeded,
         count(total_ms) AS answered,
+        count(*) FILTER (minutes_since BETWEEN -{limits.ONSET_MINUTES} AND {limits.ONSET_MINUTES} - 1)
+            AS requests_near,
+        count(error) FILTER (minutes_since BETWEEN -{limits.ONSET_MINUTES} AND {limits.ONSET_MINUTES} - 1)
+            AS errors_near,
+        count(*) FILTER (minutes_since >= {limits.BOOT_MINUTES}) AS requests_late,
+        count(error) FILTER (minutes_since >= {limits.BOOT_MINUTES}) AS errors_late,
         CASE
             WHEN answered >= {limits.MIN_FOR_P50} THEN quantile_cont(total_ms, [0.4, 0.5, 0.6])
         END AS middle_ms,
@@ -166,6 +187,82 @@ side_counts AS (
         max(time) FILTER (error IS NOT NULL) AS last_error_time
     FROM side_requests
     GROUP BY change, side
+),
+minute_counts AS (
+    SELECT
+        change,
+        minutes_since,
+        count(*) AS requests,
+        count(error) AS errors,
+        min(time) FILTER (error IS NOT NULL) AS first_error_time
+    FROM side_requests
+    GROUP BY change, minutes_since
+),
+cuts AS (
+    SELECT
+        change,
+        minutes_since,
+        first_error_time,
+        sum(requests) OVER one_change - requests AS n_left,
+        sum(errors) OVER one_change - errors AS k_left,
+        sum(requests) OVER (PARTITION BY change) - n_left AS n_right,
+        sum(errors) OVER (PARTITION BY change) - k_left AS k_right
+    FROM minute_counts
+    WINDOW one_change AS (PARTITION BY change ORDER BY minutes_since)
+),
+onsets AS (
+    SELECT
+        change,
+        first_error_time AS onset_time,
+        row_number() OVER (
+            PARTITION BY change
+            ORDER BY
+                CASE WHEN k_left > 0 THEN k_left * ln(k_left / n_left) ELSE 0 END
+                + CASE WHEN k_left < n_left THEN (n_left - k_left) * ln(1 - k_left / n_left) ELSE 0 END
+                + CASE WHEN k_right > 0 THEN k_right * ln(k_right / n_right) ELSE 0 END
+                + CASE WHEN k_right < n_right THEN (n_right - k_right) * ln(1 - k_right / n_right) ELSE 0 END
+                DESC,
+                minutes_since
+        ) AS place
+    FROM cuts
+    WHERE first_error_time IS NOT NULL
+        AND n_left > 0
+        AND k_right / n_right > k_left / n_left
+),
+route_counts AS (
+    SELECT
+        change,
+        coalesce(route, '') AS route,
+        count(*) FILTER (side = 'before') AS n0,
+        count(*) FILTER (side = 'after') AS n1,
+        least(n0, n1) >= {limits.MIN_FOR_P50} AS shared
+    FROM side_requests
+    WHERE total_ms IS NOT NULL
+    GROUP BY change, coalesce(route, '')
+),
+shared_mixes AS (
+    SELECT change
+    FROM route_counts
+    GROUP BY change
+    HAVING sum(n0) FILTER (shared) >= {limits.DENSE_SHARE} * sum(n0)
+        AND sum(n1) FILTER (shared) >= {limits.DENSE_SHARE} * sum(n1)
+),
+weighted_times AS (
+    SELECT
+        r.change,
+        r.total_ms,
+        sum(n.n0 / n.n1) OVER (PARTITION BY r.change ORDER BY r.total_ms) AS weight_until,
+        sum(n.n0 / n.n1) OVER (PARTITION BY r.change) AS weight
+    FROM side_requests AS r
+    JOIN route_counts AS n ON n.change = r.change AND n.route = coalesce(r.route, '') AND n.shared
+    JOIN shared_mixes AS m ON m.change = r.change
+    WHERE r.side = 'after' AND r.total_ms IS NOT NULL
+),
+same_mixes AS (
+    SELECT change, min(total_ms) AS p50_ms
+    FROM weighted_times
+    WHERE weight_until >= 0.5 * weight - 1e-6
+    GROUP BY change
 ),
 error_places AS (
     SELECT
@@ -229,18 +326,31 @@ counted_changes AS (
         coalesce(y.answered, 0) AS answered1,
         x.middle_ms AS middle0,
         y.middle_ms AS middle1,
+        m.p50_ms AS p50_same_mix_ms,
+        coalesce(x.requests_near, 0) AS n0_near,
+        coalesce(y.requests_near, 0) AS n1_near,
+        coalesce(x.errors_near, 0) AS k0_near,
+        coalesce(y.errors_near, 0) AS k1_near,
+        coalesce(y.requests_late, 0) AS n1_late,
+        coalesce(y.errors_late, 0) AS k1_late,
+        o.onset_time,
         y.first_error_time,
         y.last_error_time
     FROM wanted_changes AS c
     LEFT JOIN builds AS b ON b.change = c.change
     LEFT JOIN side_counts AS x ON x.change = c.change AND x.side = 'before'
     LEFT JOIN side_counts AS y ON y.change = c.change AND y.side = 'after'
+    LEFT JOIN onsets AS o ON o.change = c.change AND o.place = 1
+    LEFT JOIN same_mixes AS m ON m.change = c.change
 ),
 rated_changes AS (
     SELECT
         *,
         CASE WHEN n0 > 0 AND succeeded > 0 THEN k0 / n0 END AS p0,
-        CASE WHEN n1 > 0 AND succeeded > 0 THEN k1 / n1 END AS p1
+        CASE WHEN n1 > 0 AND succeeded > 0 THEN k1 / n1 END AS p1,
+        CASE WHEN n0_near > 0 AND succeeded > 0 THEN k0_near / n0_near END AS p0_near,
+        CASE WHEN n1_near > 0 AND succeeded > 0 THEN k1_near / n1_near END AS p1_near,
+        CASE WHEN n1_late > 0 AND succeeded > 0 THEN k1_late / n1_late END AS p1_late
     FROM counted_changes
 ),
 compared_changes AS (
@@ -248,8 +358,24 @@ compared_changes AS (
         *,
         {_interval("", limits.Z_95)},
         {_interval("_sure", limits.Z_999)},
+        {_interval("_near", limits.Z_95, "0_near", "1_near")},
+        {_interval("_near_sure", limits.Z_999, "0_near", "1_near")},
+        {_interval("_late", limits.Z_95, "0", "1_late")},
         answered0 >= {limits.COMPARED_TIMES} AND answered1 >= {limits.COMPARED_TIMES} AS timed,
-        middle1[2] - middle0[2] AS p50_change_ms
+        middle1[2] - middle0[2] AS p50_change_ms,
+        date_diff('microsecond', time, onset_time) / 6e7 AS onset_min,
+        coalesce(
+            low_sure > 0 AND k1 >= {limits.BURST_COUNT} AND p1 >= {limits.CHANGE_RATIO} * p0,
+            false
+        ) AS rose,
+        coalesce(onset_min >= 0 AND onset_min < {limits.ONSET_MINUTES}, false) AS began_with_it,
+        coalesce(
+            abs(onset_min) >= {limits.ONSET_MINUTES}
+                AND low_near_sure > 0
+                AND k1_near >= {limits.BURST_COUNT}
+                AND p1_near >= {limits.CHANGE_RATIO} * p0_near,
+            false
+        ) AS rose_near
     FROM rated_changes
 )
 SELECT
@@ -274,11 +400,10 @@ SELECT
         WHEN c.n0 + c.n1 = 0 THEN 'cannot_tell'
         WHEN c.succeeded = 0 THEN 'cannot_tell'
         WHEN least(c.n0, c.n1) < {limits.COMPARED_REQUESTS} THEN 'cannot_tell'
-        WHEN c.low_sure > 0 AND c.k1 >= {limits.BURST_COUNT} AND c.p1 >= {limits.CHANGE_RATIO} * c.p0
-            THEN 'worse'
+        WHEN c.rose AND (c.began_with_it OR c.rose_near) THEN 'worse'
         WHEN c.high_sure < 0 AND c.k0 >= {limits.BURST_COUNT} AND c.p0 >= {limits.CHANGE_RATIO} * c.p1
             THEN 'better'
-        WHEN c.high < {limits.ERROR_SHARE} THEN 'same'
+        WHEN c.low <= 0 AND c.high < {limits.ERROR_SHARE} THEN 'same'
         ELSE 'cannot_tell'
     END AS verdict,
     CASE
@@ -287,10 +412,25 @@ SELECT
         WHEN c.succeeded = 0 THEN 'no successful request in the log'
         WHEN c.n0 < {limits.COMPARED_REQUESTS} THEN 'too few requests before'
         WHEN c.n1 < {limits.COMPARED_REQUESTS} THEN 'too few requests after'
+        WHEN c.rose AND c.onset_min < 0 THEN '{BEGAN_BEFORE}'
+        WHEN c.rose THEN '{BEGAN_LATER}'
+        WHEN c.low > 0 AND c.p1 < {limits.CHANGE_RATIO} * c.p0 THEN '{SMALL_RISE}'
+        WHEN c.low > 0 THEN '{UNSURE_RISE}'
         ELSE 'the requests are too few to rule a rise of 1 % out'
     END AS reason,
+    c.onset_time,
+    c.k0_near AS errors_just_before,
+    c.n0_near AS requests_just_before,
+    c.k1_near AS errors_just_after,
+    c.n1_near AS requests_just_after,
+    10000 * c.low_near AS just_difference_low_per_10k,
+    10000 * c.high_near AS just_difference_high_per_10k,
+    c.k1_late AS errors_later,
+    c.n1_late AS requests_later,
+    10000 * c.low_late AS later_difference_low_per_10k,
     c.middle0[2] AS p50_before_ms,
     c.middle1[2] AS p50_after_ms,
+    c.p50_same_mix_ms AS p50_after_same_mix_ms,
     CASE
         WHEN NOT c.timed THEN 'cannot_tell'
         WHEN abs(c.p50_change_ms) < {limits.CHANGE_MS} THEN 'same'
@@ -341,7 +481,8 @@ def findings(rows: pd.DataFrame, *, window_minutes: int = limits.RELEASE_MINUTES
         ]
     found: list[Finding] = []
     for row in rows.itertuples(index=False):
-        found += [one for one in (_errors(row, window_minutes), _times(row), _build(row)) if one]
+        told = (_errors(row, window_minutes), _risen(row, window_minutes), _times(row), _build(row))
+        found += [one for one in told if one]
     return [*found, *_unchanged(rows, window_minutes), *_undecided(rows)]
 
 
@@ -382,6 +523,7 @@ def chart(rows: pd.DataFrame) -> alt.Chart | alt.LayerChart:
 
 
 _REFERENCE = "book ch. 6"
+_RISES = (SMALL_RISE, UNSURE_RISE, BEGAN_BEFORE, BEGAN_LATER)
 _COLOURS = {
     "worse": charts.VERMILLION,
     "better": charts.GREEN,
@@ -392,37 +534,139 @@ _COLOURS = {
 
 def _errors(row: Any, window_minutes: int) -> Finding | None:
     """Return the finding for a release that an error rate rose or fell with, or that was rolled back."""
-    back = (
-        ""
-        if words.missing(row.rolled_back_at)
-        else f"; rolled back at {row.rolled_back_at:%Y-%m-%d %H:%M:%S}"
-    )
     if row.verdict not in ("worse", "better"):
-        return _rolled_back(row) if back else None
-    low, high = (words.number(value) for value in (row.difference_low_per_10k, row.difference_high_per_10k))
+        return _rolled_back(row) if _back(row) and row.reason not in _RISES else None
     worse = row.verdict == "worse"
+    near = worse and not _began_with_it(row)
+    before, after, low, high = _just(row) if near else _whole(row)
+    span = (
+        f"from the {limits.ONSET_MINUTES} min just before to the {limits.ONSET_MINUTES} min just after"
+        if near
+        else f"in at most {window_minutes} min before and after"
+    )
+    other = f"; another rise began {_distance(row)}" if near else ""
     title = (
-        f"{_named(row)} coincides with a {'rise' if worse else 'fall'} of errors from"
-        f" {words.number(row.errors_per_10k_before)} to {words.number(row.errors_per_10k_after)} per 10,000"
-        f" requests in at most {window_minutes} min before and after (difference, 95 %: {low} to {high})"
-        f"{_place(row) if worse else ''}{back}."
+        f"{_named(row)} coincides with a {'rise' if worse else 'fall'} of errors from {words.number(before)}"
+        f" to {words.number(after)} per 10,000 requests {span} (difference, 95 %: {words.number(low)} to"
+        f" {words.number(high)}){other}{_place(row) if worse else ''}{_boot(row) if worse else ''}{_back(row)}."
     )
     breaks = (
-        row.difference_low_per_10k > 10_000 * limits.ERROR_SHARE and row.errors_after >= limits.BURST_COUNT
+        low > 10_000 * limits.ERROR_SHARE and row.errors_after >= limits.BURST_COUNT and not _only_boot(row)
     )
-    steps = {
-        True: "Compare this release with the one before it; roll back when the errors still go on.",
-        False: "Nothing to do; keep the numbers for the record.",
-    }
     return Finding(
         ("critical" if breaks else "warning") if worse else "note",
         title,
         numbers=_numbers(row),
         evidence=cite(row.evidence),
-        next_step=steps[worse],
+        next_step=_step(row) if worse else "Nothing to do; keep the numbers for the record.",
         reference=_REFERENCE,
-        confidence="high" if worse and breaks else "medium",
+        confidence="high" if worse and breaks and not near else "medium",
         about=(row.time, row.last_error_time if worse else row.time),
+    )
+
+
+def _step(row: Any) -> str:
+    if _only_boot(row):
+        return "It was over by itself: look at how the dynos boot; Preboot keeps the old ones until the new answer."
+    return "Compare this release with the one before it; roll back when the errors still go on."
+
+
+def _back(row: Any) -> str:
+    if words.missing(row.rolled_back_at):
+        return ""
+    return f"; rolled back at {row.rolled_back_at:%Y-%m-%d %H:%M:%S}"
+
+
+def _began_with_it(row: Any) -> bool:
+    """Say whether the errors of before and after divide best in the first minutes of the release."""
+    since = row.onset_time - row.time
+    return bool(pd.Timedelta(0) <= since < pd.Timedelta(minutes=limits.ONSET_MINUTES))
+
+
+def _whole(row: Any) -> tuple[float, float, float, float]:
+    return (
+        row.errors_per_10k_before,
+        row.errors_per_10k_after,
+        row.difference_low_per_10k,
+        row.difference_high_per_10k,
+    )
+
+
+def _just(row: Any) -> tuple[float, float, float, float]:
+    """Return the same as ``_whole`` for the minutes just before and just after the release."""
+    return (
+        _per_10k(row.errors_just_before, row.requests_just_before),
+        _per_10k(row.errors_just_after, row.requests_just_after),
+        row.just_difference_low_per_10k,
+        row.just_difference_high_per_10k,
+    )
+
+
+def _per_10k(errors: int, requests: int) -> float:
+    return 10_000 * errors / requests if requests else float("nan")
+
+
+def _distance(row: Any) -> str:
+    """Return how long before or after the release the errors began: ``15 min 0 s before it``."""
+    since_ms = (row.onset_time - row.time).total_seconds() * 1_000
+    return f"{words.ms(abs(since_ms))} {'before' if since_ms < 0 else 'after'} it"
+
+
+def _only_boot(row: Any) -> bool:
+    """Say whether the errors were over when the dynos had booted, by enough requests after that."""
+    early = _per_10k(row.errors_after - row.errors_later, row.requests_after - row.requests_later)
+    return bool(
+        row.requests_later >= limits.COMPARED_REQUESTS
+        and row.later_difference_low_per_10k <= 0
+        and 10 * _per_10k(row.errors_later, row.requests_later) <= early
+    )
+
+
+def _boot(row: Any) -> str:
+    if not _only_boot(row):
+        return ""
+    later = f"{row.errors_later:,} of {words.plural(row.requests_later, 'request')}"
+    after = f"after the first {limits.BOOT_MINUTES} min {later} failed"
+    if row.errors_later:
+        return f"; {after}"
+    lasted_ms = (row.last_error_time - row.first_error_time).total_seconds() * 1_000
+    return f"; all within {words.ms(lasted_ms)}; {after}"
+
+
+def _risen(row: Any, window_minutes: int) -> Finding | None:
+    """Return the finding for a rise that is small or unsure, or that did not begin with the release."""
+    if row.verdict != "cannot_tell" or row.reason not in _RISES:
+        return None
+    before, after, low, high = (words.number(value) for value in _whole(row))
+    rose = (
+        f"errors rose from {before} to {after} per 10,000 requests in at most {window_minutes} min before and"
+        f" after ({row.errors_before:,} of {row.requests_before:,}, then {row.errors_after:,} of"
+        f" {row.requests_after:,}; difference, 95 %: {low} to {high})"
+    )
+    if row.reason in (SMALL_RISE, UNSURE_RISE):
+        small = row.reason == SMALL_RISE
+        ending = "by less than half as much again" if small else "too few to be sure that it is no chance"
+        return Finding(
+            "note",
+            f"{_named(row)}: {rose}, {ending}{_back(row)}.",
+            numbers=_numbers(row),
+            evidence=cite(row.evidence),
+            next_step="Run errors for the time before and after it: which code and which route rose.",
+            reference=_REFERENCE,
+            confidence="medium" if small else "low",
+            about=(row.time, row.last_error_time),
+        )
+    just_before, just_after, *_ = (words.number(value) for value in _just(row))
+    return Finding(
+        "warning" if row.reason == BEGAN_LATER else "note",
+        f"{_named(row)}: {rose}, but they began {_distance(row)}; per 10,000 requests {just_before} failed in"
+        f" the {limits.ONSET_MINUTES} min just before it, {just_after} just after{_back(row)}.",
+        numbers=_numbers(row),
+        evidence=cite(row.evidence),
+        next_step=f"Look for what began at {row.onset_time:%Y-%m-%d %H:%M:%S} UTC: run errors for that time.",
+        reference=_REFERENCE,
+        confidence="low",
+        about=(row.onset_time, max(row.onset_time, row.last_error_time)),
     )
 
 
@@ -461,20 +705,40 @@ def _times(row: Any) -> Finding | None:
     if row.p50_verdict not in ("slower", "faster"):
         return None
     slower = row.p50_verdict == "slower"
-    much = row.p50_after_ms >= max(limits.TARGET_MS, 2 * row.p50_before_ms)
+    mixed = _only_mix(row)
+    known = not words.missing(row.p50_after_same_mix_ms)
+    after_ms = row.p50_after_same_mix_ms if known else row.p50_after_ms
+    much = after_ms >= max(limits.TARGET_MS, 2 * row.p50_before_ms) and not mixed
+    mix = "; whether other routes were asked for was not separated"
+    if known:
+        mix = f" ({words.ms(after_ms)} if each route had its share of before)"
+    if mixed:
+        mix = (
+            f"; it is {words.ms(after_ms)} if each route has its share of before: other routes were asked for"
+        )
     return Finding(
         "warning" if slower and much else "note",
         f"{_named(row)} coincides with a median response time that went from {words.ms(row.p50_before_ms)}"
-        f" to {words.ms(row.p50_after_ms)}.",
+        f" to {words.ms(row.p50_after_ms)}{mix}.",
         numbers=_numbers(row),
         evidence=cite(row.evidence)[:2],
         next_step="Run slow_transactions for the time before and after: which routes moved."
         if slower
         else "Nothing to do; keep the numbers for the record.",
         reference=_REFERENCE,
-        confidence="medium",
+        confidence="medium" if known else "low",
         about=(row.time, row.after_end),
     )
+
+
+def _only_mix(row: Any) -> bool:
+    """Say whether the median would not have moved with the routes as frequent as before."""
+    after_ms, before_ms = row.p50_after_same_mix_ms, row.p50_before_ms
+    if words.missing(after_ms):
+        return False
+    low, high = sorted((after_ms, before_ms))
+    turned = (after_ms < before_ms) == (row.p50_verdict == "slower")
+    return bool(turned or high - low < limits.CHANGE_MS or high < limits.CHANGE_TIMES * low)
 
 
 def _build(row: Any) -> Finding | None:
@@ -497,22 +761,31 @@ def _unchanged(rows: pd.DataFrame, window_minutes: int) -> list[Finding]:
     same = rows[rows["verdict"] == "same"]
     if same.empty:
         return []
-    requests = int(same["requests_before"].sum() + same["requests_after"].sum())
-    most = same["difference_high_per_10k"].max()
+    most = max(same["difference_high_per_10k"].max(), 0)
+    names = ("errors_before", "requests_before", "errors_after", "requests_after")
+    errors0, requests0, errors1, requests1 = (int(same[name].sum()) for name in names)
     return [
         Finding(
             "ruled_out",
-            f"The error rate did not rise with {words.plural(len(same), 'release')} ({_names(same)}):"
-            f" the difference within {window_minutes} min is at most {words.number(max(most, 0))}"
-            f" per 10,000 (95 %), in {words.plural(requests, 'request')}.",
-            numbers={"releases": len(same), "requests": requests, "difference_high_per_10k": most},
+            f"No rise of errors of more than {words.number(most)} per 10,000 requests (95 %) with"
+            f" {words.plural(len(same), 'release')} ({_names(same)}): within {window_minutes} min"
+            f" {errors0:,} of {words.plural(requests0, 'request')} failed before, {errors1:,} of"
+            f" {requests1:,} after.",
+            numbers={
+                "releases": len(same),
+                "requests": requests0 + requests1,
+                "errors_before": errors0,
+                "errors_after": errors1,
+                "difference_high_per_10k": most,
+            },
+            evidence=tuple(one for cell in same["evidence"] for one in cite(cell)[:1])[:MOST_EVIDENCE],
             reference=_REFERENCE,
         )
     ]
 
 
 def _undecided(rows: pd.DataFrame) -> list[Finding]:
-    open_rows = rows[rows["verdict"] == "cannot_tell"]
+    open_rows = rows[(rows["verdict"] == "cannot_tell") & ~rows["reason"].isin(_RISES)]
     return [
         Finding(
             "cannot_tell",
@@ -542,6 +815,13 @@ def _numbers(row: Any) -> dict[str, Any]:
         "difference_high_per_10k",
         "p50_before_ms",
         "p50_after_ms",
+        "p50_after_same_mix_ms",
+        "errors_just_before",
+        "requests_just_before",
+        "errors_just_after",
+        "requests_just_after",
+        "errors_later",
+        "requests_later",
     )
     values = ((name, getattr(row, name)) for name in names)
     return {

@@ -9,7 +9,8 @@ Columns: ``rank`` in the order ``ordered_by`` (within the router's routes, or wi
 NULL where the order's value is missing; ``name``: method and route, or the transaction; ``count``: requests
 with a time, which are ``answered_count`` answers and ``h12_count`` requests that the router cut off at 30
 s; ``p50_ms``, ``p95_ms``, ``p99_ms``: of the answered ones, NULL below 5, 59 and 299 of them;
-``p95_low_ms``, ``p95_high_ms``: its 95 % interval; NULL where so few values do not bound it;
+``p95_low_ms``, ``p95_high_ms``: its 95 % interval, from the binomial ranks that hold for any distribution;
+NULL where so few values do not bound it (above: below 72 values);
 ``p99_with_h12_ms``: with the H12 at 30,000 ms, which then means "30,000 or more"; ``max_ms`` likewise, and
 ``max_is_cut`` says when it is that; ``avg_ms``, ``total_ms``, ``total_share`` (of the same ``measured_by``
 and table), ``cumulative_share``, ``within_500ms_share``, ``within_500ms_count``, ``over_5s_count``,
@@ -18,8 +19,9 @@ cut requests do not flatter a route; ``apdex`` at ``apdex_t_s``, from ``satisfie
 ``tolerating_count`` and ``frustrated_count``: a platform error or a status of 500 and above is frustrated.
 Left out of all times: ``websocket_count`` (101), ``maintenance_count`` (H80–H83), ``client_gone_count``
 (H27, H28, 499), all three also of Apdex; ``no_dyno_count`` (no dyno was reached), ``other_code_count``;
-``no_time_count``: lines without a service time. ``no_connect_count``: lines whose missing connect time
-counts as 0.
+``no_time_count``: lines without a service time. ``succeeded_count``: lines without a code and with a status
+below 400 (or none); where no route has any, the log may hold errors only, and no share is judged.
+``no_connect_count``: lines whose missing connect time counts as 0.
 
 Of New Relic: ``d_check`` = Count × Avg / Total - 1 and its ``verdict`` (pass to 0.5 %, warn to 1 %, else
 fail), and ``all_total_ms``, ``all_apdex``: what its row of all transactions says. Its quantiles and shares
@@ -45,6 +47,8 @@ NEEDS = (("requests", "transactions"),)
 
 Order = Literal["max_then_count", "time_consumed", "p95", "over_5s"]
 
+# chances: that k of n answers are faster than the true 95th percentile. Below 0.95 n - 2 sqrt(n), which is nine
+# standard deviations away, they add up to nothing.
 SQL = f"""
 WITH flagged AS (
     SELECT
@@ -105,6 +109,7 @@ routes AS (
         count(*) FILTER (flag = 'other_code') AS other_code_count,
         count(*) FILTER (flag = 'no_time') AS no_time_count,
         count(*) FILTER (flag = 'answered' AND connect_ms IS NULL) AS no_connect_count,
+        count(*) FILTER (code IS NULL AND coalesce(status, 200) < 400) AS succeeded_count,
         max_by(
             struct_pack(source_id := source_id, line := line),
             struct_pack(total := total_ms, earlier_source := -source_id, earlier_line := -line),
@@ -112,6 +117,31 @@ routes AS (
         ) FILTER (total_ms IS NOT NULL) AS evidence
     FROM timed
     GROUP BY name
+),
+chances AS (
+    SELECT
+        n,
+        unnest(range(greatest(0, floor(0.95 * n - 2 * sqrt(n)) - 20)::BIGINT, n + 1)) AS k,
+        exp(
+            lgamma(n + 1) - lgamma(k + 1) - lgamma(n - k + 1) + k * ln(0.95) + (n - k) * ln(0.05)
+        ) AS chance
+    FROM (SELECT DISTINCT answered_count AS n FROM routes WHERE answered_count >= {limits.MIN_FOR_P95})
+),
+summed_chances AS (
+    SELECT
+        n,
+        k,
+        sum(chance) OVER (PARTITION BY n ORDER BY k) AS up_to_k,
+        sum(chance) OVER (PARTITION BY n ORDER BY k DESC) AS from_k
+    FROM chances
+),
+p95_ranks AS (
+    SELECT
+        n,
+        max(k) FILTER (up_to_k <= 0.025) + 1 AS low_rank,
+        min(k) FILTER (from_k <= 0.025) AS high_rank
+    FROM summed_chances
+    GROUP BY n
 ),
 router_rows AS (
     SELECT
@@ -123,12 +153,8 @@ router_rows AS (
         h12_count,
         CASE WHEN answered_count >= {limits.MIN_FOR_P50} THEN quantiles[1] END AS p50_ms,
         CASE WHEN answered_count >= {limits.MIN_FOR_P95} THEN quantiles[2] END AS p95_ms,
-        sqrt(answered_count * 0.95 * 0.05) * {limits.Z_95} AS spread_of_ranks,
-        round(answered_count * 0.95 - spread_of_ranks)::BIGINT AS low_rank,
-        round(answered_count * 0.95 + spread_of_ranks)::BIGINT + 1 AS high_rank,
-        CASE WHEN p95_ms IS NOT NULL AND low_rank >= 1 THEN sorted[low_rank] END::DOUBLE AS p95_low_ms,
-        CASE WHEN p95_ms IS NOT NULL AND high_rank <= answered_count THEN sorted[high_rank] END::DOUBLE
-            AS p95_high_ms,
+        sorted[low_rank]::DOUBLE AS p95_low_ms,
+        sorted[high_rank]::DOUBLE AS p95_high_ms,
         CASE WHEN answered_count >= {limits.MIN_FOR_P99} THEN quantiles[3] END AS p99_ms,
         CASE
             WHEN count < {limits.MIN_FOR_P99} THEN NULL
@@ -156,8 +182,10 @@ router_rows AS (
         other_code_count,
         no_time_count,
         no_connect_count,
+        succeeded_count,
         evidence
     FROM routes
+    LEFT JOIN p95_ranks ON p95_ranks.n = answered_count
 ),
 all_rows AS (
     SELECT
@@ -211,7 +239,7 @@ new_relic_rows AS (
         AND in_window(NULL, $start, $end)
 ),
 measured AS (
-    SELECT * EXCLUDE (spread_of_ranks, low_rank, high_rank, judged_count)
+    SELECT * EXCLUDE (judged_count)
     FROM router_rows
     UNION ALL BY NAME
     SELECT *
@@ -284,6 +312,7 @@ SELECT
     other_code_count,
     no_time_count,
     no_connect_count,
+    succeeded_count,
     d_check,
     verdict,
     all_total_ms,
@@ -318,21 +347,23 @@ def rows(
 def findings(
     rows: pd.DataFrame, *, order: str = "max_then_count", danger_ms: int = limits.DANGER_MS
 ) -> list[Finding]:
-    """Say which route comes first in the order and why, and judge times over 5 s, within 500 ms, Apdex"
-    " and the table."""
+    """Say which route comes first in the order and why; judge times over 5 s, within 500 ms, Apdex, table."""
     counted = rows[rows["count"].fillna(0) > 0]
+    router = rows[rows["measured_by"] == "router"]
     if counted.empty:
         return [_nothing(rows)]
     found: list[Finding] = []
     tables = counted.groupby(["measured_by", "source_id"], dropna=False, sort=False)
     several = tables.ngroups - ("router" in set(counted["measured_by"])) > 1
     for (measured_by, source_id), group in tables:
-        if measured_by == "router":
+        if measured_by == "router" and not _number(router["succeeded_count"].sum()):
+            found.append(_only_errors(router))
+        elif measured_by == "router":
             where = "by the router log"
             found += [
                 _first(group, order, danger_ms, where),
                 *_over_5s(group),
-                _within_500ms(group),
+                _within_500ms(group, _unanswered(router)),
                 _router_apdex(group),
             ]
         else:
@@ -356,6 +387,33 @@ def _nothing(rows: pd.DataFrame) -> Finding:
         next_step="Open the window (a New Relic table has no times and needs it open at both ends),"
         " or load router lines.",
     )
+
+
+def _only_errors(router: pd.DataFrame) -> Finding:
+    """Say that lines of which none succeeded give no shares: the log may be a search for errors."""
+    lines = sum(int(router[name].fillna(0).sum()) for name in ("count", *_LEFT_OUT))
+    cut = int(router["h12_count"].fillna(0).sum())
+    most = router.sort_values(["h12_count", "count", "name"], ascending=[False, False, True]).iloc[0]
+    seen = (
+        f"; {cut} of them were cut off at 30 s (H12), most in {_name(most)}"
+        f" ({words.count(most['h12_count'])})"
+        if cut
+        else ""
+    )
+    return Finding(
+        "cannot_tell",
+        f"Which requests are slow cannot be told: none of {words.plural(lines, 'router line')} is a success, so"
+        f" the log may hold errors only{seen}.",
+        numbers={"requests": lines, "succeeded_count": 0, "h12_count": cut},
+        evidence=cite(most["evidence"]),
+        next_step="Load the router lines without a search filter, or open the window to a time with successes.",
+        reference="book ch. 4",
+    )
+
+
+def _unanswered(router: pd.DataFrame) -> int:
+    """Return the requests that failed without a time: no dyno was reached, or another platform error."""
+    return sum(int(router[name].fillna(0).sum()) for name in ("no_dyno_count", "other_code_count"))
 
 
 _LEFT_OUT = (
@@ -403,7 +461,7 @@ def _by_max(first: pd.Series, ranked: pd.DataFrame, danger_ms: int, where: str) 
         return Finding(
             "ruled_out",
             f"No {_kind(first)} reached {words.ms(danger_ms)} {where}: the slowest of"
-            f" {words.plural(calls, 'request')}"
+            f" {words.plural(calls, _counted(first))}"
             f" took {words.ms(slowest['max_ms'])} ({_name(slowest)}).",
             numbers={"max_ms": float(slowest["max_ms"]), "danger_ms": danger_ms, "count": calls},
             evidence=cite(slowest["evidence"]),
@@ -491,7 +549,7 @@ def _by_over_5s(first: pd.Series, ranked: pd.DataFrame, danger_ms: int, where: s
         total = int(ranked["count"].sum())
         return Finding(
             "ruled_out",
-            f"None of {words.plural(total, 'request')} took longer than 5 s {where}.",
+            f"None of {words.plural(total, _counted(first))} took longer than 5 s {where}.",
             numbers={"over_5s_count": 0, "count": total},
             reference="book ch. 4",
         )
@@ -558,22 +616,26 @@ _BACKGROUND = (
 _WAITED = "Look at the slowest lines: the router's time holds the wait behind other requests (see blockers)."
 
 
-def _within_500ms(group: pd.DataFrame) -> Finding:
+def _within_500ms(group: pd.DataFrame, unanswered: int) -> Finding:
+    """Judge the share of those with a time; requests that failed without one can make it no good share."""
     within, calls = int(group["within_500ms_count"].sum()), int(group["count"].sum())
     low, high = statistics.wilson(within, calls)
-    severity = "ruled_out" if low >= limits.WELL_TUNED_SHARE else "warning" if high < 0.5 else "note"
+    least = statistics.wilson(within, calls + unanswered)[0]
+    severity = "ruled_out" if least >= limits.WELL_TUNED_SHARE else "warning" if high < 0.5 else "note"
     h12 = int(group["h12_count"].fillna(0).sum())
+    which = words.plural(calls, "answered or cut-off request" if h12 else "answered request")
+    failed = f"; {words.count(unanswered)} more failed unanswered" if unanswered else ""
     return Finding(
         severity,
-        f"{words.share(within / calls)} of {words.plural(calls, 'request')} were answered within 500 ms"
-        " by the router log"
-        f" (95 % interval {words.share(low)} to {words.share(high)}).",
+        f"Of {which}, {words.share(within / calls)} took at most 500 ms by the router log"
+        f" (95 % interval {words.share(low)} to {words.share(high)}){failed}.",
         numbers={
             "within_500ms_share": within / calls,
             "share_low": low,
             "share_high": high,
             "count": calls,
             "h12_count": h12,
+            "unanswered_count": unanswered,
         },
         next_step=""
         if severity == "ruled_out"
@@ -779,6 +841,10 @@ _MOST_BARS = 20
 
 def _kind(row: pd.Series) -> str:
     return "route" if row["measured_by"] == "router" else "transaction"
+
+
+def _counted(row: pd.Series) -> str:
+    return "answered request" if row["measured_by"] == "router" else "request"
 
 
 def _name(row: pd.Series) -> str:

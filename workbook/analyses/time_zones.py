@@ -7,7 +7,8 @@ Requests that reached no dyno, and maintenance pages, are left out: New Relic do
 file is compared, whatever the window; the window chooses the files.
 
 ``offset_min``: label minus UTC at the best ``r``; ``zone_offset_min``: the same as an offset that some zone
-has, where labels may also name the end of a bucket. ``second_r``: the best r more than an hour away.
+has, where labels may also name the end of a bucket. ``end_zone_offset_min``: where the labels may lie in either
+of two zones, the one they are in if they name the end of a bucket. ``second_r``: the best r more than an hour away.
 ``verdict``: *aligned* or *shifted* when r >= 0.8, second_r at least 0.05 lower, at least 6 h and 24 cells
 overlap, and the traffic varies (its coefficient of variation ``variation`` is 0.1 or more); else *ask*, and
 ``reason`` says why. An offset that differs between the halves of a file is asked for too: a clock change lies
@@ -216,6 +217,12 @@ judged AS (
                 THEN b.offset_min - f.width_s // 60
         END AS zone_offset_min,
         CASE
+            WHEN zone_offset_min < b.offset_min THEN NULL
+            WHEN b.offset_min - f.width_s // 60 < -840 THEN NULL
+            WHEN (b.offset_min - f.width_s // 60) % 60 = 0 OR b.offset_min - f.width_s // 60 IN ({_ODD_ZONES})
+                THEN b.offset_min - f.width_s // 60
+        END AS end_zone_offset_min,
+        CASE
             WHEN b.r IS NULL THEN 'too few buckets lie in the time of the router log, whatever the offset'
             WHEN b.r < {limits.ALIGN_R} THEN 'the two curves do not look alike at any offset'
             WHEN overlap_h < {limits.ALIGN_HOURS} THEN 'they overlap for less than 6 h'
@@ -225,7 +232,7 @@ judged AS (
             WHEN h.lower_min < h.higher_min
                 THEN 'the offset changes within the file, as daylight saving time does'
             WHEN zone_offset_min IS NULL THEN 'no zone has this offset'
-            WHEN f.width_s >= 3600 AND b.offset_min = f.width_s / 60
+            WHEN end_zone_offset_min = 0
                 THEN 'the shift is one bucket: a zone, or labels that name the end of their bucket'
         END AS reason
     FROM files AS f
@@ -271,6 +278,7 @@ SELECT
     j.width_s AS bucket_s,
     j.offset_min,
     j.zone_offset_min,
+    j.end_zone_offset_min,
     j.r,
     j.second_r,
     j.variation,
@@ -347,6 +355,9 @@ def chart(rows: pd.DataFrame) -> alt.Chart | alt.VConcatChart:
 
 
 _REFERENCE = "book ch. 6"
+_ASK_FINER = (
+    "First look at New Relic's time zone setting, or export finer buckets: they tell the two zones apart."
+)
 
 
 def _levels(row: pd.Series, router: str, offset_min: Any) -> pd.DataFrame:
@@ -370,7 +381,15 @@ def _finding(row: Any) -> Finding:
     file = _file(row.source)
     numbers = {
         name: getattr(row, name)
-        for name in ("offset_min", "zone_offset_min", "r", "second_r", "overlap_h", "variation")
+        for name in (
+            "offset_min",
+            "zone_offset_min",
+            "end_zone_offset_min",
+            "r",
+            "second_r",
+            "overlap_h",
+            "variation",
+        )
     }
     known = {name: value for name, value in numbers.items() if not words.missing(value)}
     fit = ""
@@ -378,11 +397,14 @@ def _finding(row: Any) -> Finding:
         next_best = "" if words.missing(row.second_r) else f", next best {row.second_r:.2f}"
         fit = f" (r = {row.r:.2f}{next_best}, {words.number(round(row.overlap_h, 1))} h compared)"
     if row.verdict == "aligned":
-        severity, title, step = "ruled_out", f"The times of {file} agree with the router log{fit}.", ""
+        severity = "ruled_out"
+        step = "" if words.missing(row.end_zone_offset_min) else _ASK_FINER
+        title = f"The times of {file} agree with the router log{fit}{_or_ends(row)}."
     elif row.verdict == "shifted":
         severity, step = "warning", _how_to_load(row)
         side = "ahead of" if row.zone_offset_min > 0 else "behind"
-        title = f"{file} is {_minutes(abs(row.zone_offset_min))} {side} the router log{fit}: {_meaning(row)}."
+        shift = f"{_minutes(abs(row.zone_offset_min))} {side}"
+        title = f"{file} is {shift} the router log{fit}: {_meaning(row)}{_or_ends(row)}."
     else:
         severity, title = (
             "cannot_tell",
@@ -399,13 +421,29 @@ def _finding(row: Any) -> Finding:
         evidence=cite(row.evidence),
         next_step=step,
         reference=_REFERENCE,
-        confidence={"aligned": "high", "shifted": "high"}.get(row.verdict),
+        confidence=None
+        if row.verdict == "ask"
+        else "high"
+        if words.missing(row.end_zone_offset_min)
+        else "medium",
         about=(row.first_time, row.last_time),
     )
 
 
+def _or_ends(row: Any) -> str:
+    """Name the other reading, where labels that name the end of their bucket would mean another zone."""
+    if words.missing(row.end_zone_offset_min):
+        return ""
+    ends = f"if its labels name the end of their {_minutes(row.bucket_s // 60)} buckets"
+    zone = _zone(row, row.end_zone_offset_min)
+    if zone is not None:
+        return f"; {ends}, they are UTC{zone.replace('-', '−')}"
+    behind = row.end_zone_offset_min < 0
+    return f"; {ends}, it is {_minutes(abs(row.end_zone_offset_min))} {'behind' if behind else 'ahead'}"
+
+
 def _meaning(row: Any) -> str:
-    zone = _zone(row)
+    zone = _zone(row, row.zone_offset_min)
     if zone is not None:
         return f"its times are UTC{zone.replace('-', '−')}"
     if words.missing(row.read_as):
@@ -414,16 +452,19 @@ def _meaning(row: Any) -> str:
 
 
 def _how_to_load(row: Any) -> str:
-    zone = _zone(row)
+    zone = _zone(row, row.zone_offset_min)
     if zone is not None:
-        return f"Load it again with --zone {zone} (in Python: zone={zone!r})."
+        first = f"Load it again with --zone {zone} (in Python: zone={zone!r})."
+        if words.missing(row.end_zone_offset_min):
+            return first
+        return f"{first} {_ASK_FINER}"
     if words.missing(row.read_as):
         return "Its times need no zone: look at how the router log was read (wb.sources(), column zone)."
     return "Load it again with the zone that New Relic was set to."
 
 
-def _zone(row: Any) -> str | None:
-    """Return the zone of the labels as an offset; None for a file read in a named zone, or in none."""
+def _zone(row: Any, offset_min: Any) -> str | None:
+    """Return the zone of labels so far ahead of UTC, as an offset; None for a file read in a named zone, or in none."""
     if words.missing(row.read_as):
         return None
     read = re.match(r"(?:UTC|Z|([+-])(\d\d):(\d\d))(?=$|[ ,])", str(row.read_as))
@@ -431,7 +472,7 @@ def _zone(row: Any) -> str | None:
         return None
     sign, hours, minutes = read.groups()
     ahead = (60 * int(hours) + int(minutes)) * (-1 if sign == "-" else 1) if sign else 0
-    total = ahead + int(row.zone_offset_min)
+    total = ahead + int(offset_min)
     return f"{'-' if total < 0 else '+'}{abs(total) // 60:02d}:{abs(total) % 60:02d}"
 
 
