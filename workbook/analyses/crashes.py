@@ -432,7 +432,7 @@ def _title(row: pd.Series) -> str:
         if pd.notna(row["first_own_frame"]):
             title += f" at {words.visible(str(row['first_own_frame']), one_line=True)}"
     if pd.notna(row["h_errors"]) and row["h_errors"] > 0:
-        title += f"; {words.plural(row['h_errors'], 'request')} failed in that time (H10, H13, H20, H21)"
+        title += f"; {words.plural(row['h_errors'], 'request')} failed while it was down (H10, H13, H20, H21)"
     return title + "."
 
 
@@ -462,7 +462,7 @@ def _what(row: pd.Series) -> str:
         else f"{dyno} was crashed at {words.time(row['listed_since'])} UTC (heroku ps)"
     )
     if row["crash_loop"]:
-        what += ", in a crash loop"
+        what += " in a crash loop"
     if row["last_state"] == "crashed":
         return f"{what} and is crashed at the end of the log"
     if pd.isna(row["up_again"]):
