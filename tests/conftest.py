@@ -6,8 +6,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from workbook import Workbook
+
+# the same cases in every run: a red run can be repeated
+settings.register_profile("workbook", derandomize=True)
+settings.load_profile("workbook")
 
 
 @pytest.fixture

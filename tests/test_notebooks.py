@@ -61,4 +61,4 @@ def test_a_notebook_runs_over_the_sample_data(path, tmp_path):
         notebook, timeout=300, resources={"metadata": {"path": str(tmp_path / "notebooks")}}
     ).execute()
     shown = json.dumps([cell.get("outputs", []) for cell in notebook.cells])
-    assert "wb-finding" in shown and "<svg" in shown
+    assert "wb-finding" in shown and "data:image/svg+xml" in shown

@@ -296,7 +296,7 @@ class _Cleaner:
         if first[257:262] == b"ustar":
             kind = "a tar archive (unpack it first)"
         strange = sum(map(first.count, _STRANGE))
-        if kind or strange > len(first) // 50:
+        if kind or strange > 16 + len(first) // 50:
             raise LoadError(
                 f"this is {kind or 'a file of bytes'}, not text.",
                 path=self.file.path,

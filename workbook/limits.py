@@ -149,7 +149,10 @@ CRASH_LOOP_COUNT = _limit("CRASH_LOOP_COUNT", 3, "crashes", "ours: so many in ha
 CRASH_LOOP_MINUTES = _limit("CRASH_LOOP_MINUTES", 30, "min", "ours: restarts after a crash are spaced out")
 CRASH_TRACE_S = _limit("CRASH_TRACE_S", 60, "s", "ours: a trace this near before a crash may tell its cause")
 CRASH_STOP_S = _limit(
-    "CRASH_STOP_S", 120, "s", "ours: a stop ends in an exit within 30 s (Dev Center, dyno shutdown), and slack"
+    "CRASH_STOP_S",
+    120,
+    "s",
+    "ours: a stop ends in an exit within 30 s (Dev Center, dyno shutdown), and slack",
 )
 CRASH_CROSSED_S = _limit("CRASH_CROSSED_S", 10, "s", "ours: lines of one exit come in any order")
 

@@ -471,7 +471,8 @@ def chart(rows: pd.DataFrame, *, marks: pd.DataFrame | None = None) -> Any:
             tooltip=told,
         )
     )
-    each = f"mean of each {words.ms(float(rows['width_s'].max()) * 1000)}"
+    width_s = int(rows["width_s"].max())
+    each = f"mean of each {words.plural(width_s // 60, 'minute') if width_s % 60 == 0 else f'{width_s} s'}"
     if rows["dyno"].nunique() > len(fullest):
         each += f"; the {len(fullest)} fullest of {rows['dyno'].nunique():,} dynos"
     said = f"Requests in flight at {words.plural(shown['dyno'].nunique(), 'dyno')}, {each}."
