@@ -35,8 +35,6 @@ def _limit(name: str, value: _Number, unit: str, source: str, since: str = "", u
 
 # Requests
 H12_MS = _limit("H12_MS", 30_000, "ms", "book ch. 4; Dev Center, HTTP routing: timeouts")
-ROLLING_MS = _limit("ROLLING_MS", 55_000, "ms", "Dev Center, HTTP routing: timeouts after the first byte")
-NEAR_H12_MS = _limit("NEAR_H12_MS", 25_000, "ms", "ours: within 5 s of the 30 s limit of book ch. 4")
 DANGER_MS = _limit(
     "DANGER_MS", 20_000, "ms", "ours: two thirds of the 30 s limit; book ch. 4 reads Max first"
 )
@@ -46,9 +44,6 @@ HIGH_WAIT_MS = _limit(
     "HIGH_WAIT_MS", 5_000, "ms", "book ch. 4: an age of 5 s or more is too long in the queue"
 )
 SLOW_MS = _limit("SLOW_MS", 5_000, "ms", "book ch. 4: more than five seconds")
-BLOCKED_WAIT_MS = _limit("BLOCKED_WAIT_MS", 15_000, "ms", "ours: half of the 30 s limit was spent waiting")
-CONNECT_LIMIT_MS = _limit("CONNECT_LIMIT_MS", 5_000, "ms", "Dev Center, error codes: H19")
-RACK_TIMEOUT_MS = _limit("RACK_TIMEOUT_MS", 15_000, "ms", "book ch. 4: rack-timeout's default")
 APDEX_T_S = _limit("APDEX_T_S", 0.5, "s", "book ch. 6: T = 0.5 s")
 APDEX_GOOD = _limit("APDEX_GOOD", 0.9, "score", "book ch. 6: 0.9 or higher is good")
 APDEX_POOR = _limit("APDEX_POOR", 0.7, "score", "Apdex rating: below 0.70 is poor")
