@@ -392,13 +392,21 @@ def test_a_bad_file_is_one_clear_error_and_the_others_still_load(wb, load_text, 
     assert len(wb.load(tmp_path).table) == 2
 
 
-def test_missing_and_forbidden_files(wb, tmp_path):
+def test_missing_and_forbidden_files(wb, tmp_path, monkeypatch):
     (tmp_path / "heroku.log").write_text(router_lines(1))
     (error,) = wb.load(tmp_path / "heroku.lgo").errors
     assert "no such file" in str(error) and "Did you mean" in str(error) and "heroku.log?" in str(error)
     (tmp_path / "nothing").mkdir()
     (error,) = wb.load(tmp_path / "nothing").errors
     assert "holds no file" in str(error)
+
+    def forbidden(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    # the superuser may read everything: the refusal of the system is played
+    monkeypatch.setattr(Path, "open", forbidden)
+    (error,) = wb.load(tmp_path / "heroku.log").errors
+    assert "you may not read this file" in str(error) and error.next_step
 
 
 def test_a_load_that_stops_half_way_leaves_the_database_as_it_was(load_text, wb, tmp_path, monkeypatch):
