@@ -354,7 +354,9 @@ def test_strange_archives_are_refused_and_the_rest_loads(wb, tmp_path):
 def test_a_pipe_is_read_once(tmp_path):
     code = "import sys; from workbook import Workbook; wb = Workbook.open(); print(wb.load(sys.argv[1]).ok, len(wb.sql('FROM requests')))"
     (tmp_path / "a.log").write_text(router_lines(1, 2))
-    command = f"{sys.executable} -c {shlex.quote(code)} <(cat {shlex.quote(str(tmp_path / 'a.log'))})"
+    command = (
+        f"{shlex.quote(sys.executable)} -c {shlex.quote(code)} <(cat {shlex.quote(str(tmp_path / 'a.log'))})"
+    )
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["True", "2"]
 
