@@ -79,9 +79,8 @@ def html(
     import jinja2
     from markupsafe import Markup
 
-    counts, short = [len(one.table) for one in results], [_shortened(one) for one in results]
-    kept = _redacted(short, sources, notes) if redact else (short, sources, notes, None)
-    shown, files, said, redactor = kept
+    counts = [len(one.table) for one in results]
+    shown, files, said, redactor = _to_show(results, sources, notes, redact)
     triage = next((one for one in shown if one.name == "triage"), None)
     findings = triage.findings if triage else worst_first(one for result in shown for one in result.findings)
     sections = _sections(shown, counts, redactor)
@@ -91,7 +90,7 @@ def html(
     environment.filters.update(visible=lambda text: words.visible(str(text)), count=words.count)
     page = environment.from_string(_asset("report.html")).render(
         title=title,
-        paragraphs=[part for part in re.split(r"\n\s*\n", said.strip()) if part],
+        paragraphs=_paragraphs(said),
         span=_span(shown, files),
         tally=_tally(findings),
         groups=_groups(findings, {section.name for section in sections}),
@@ -118,11 +117,10 @@ def markdown(
     version: str | None = None,
 ) -> str:
     """Return the results as Markdown: findings, first rows, SQL, sources; no charts."""
-    counts, short = [len(one.table) for one in results], [_shortened(one) for one in results]
-    kept = _redacted(short, sources, notes) if redact else (short, sources, notes, None)
-    shown, files, said, _ = kept
+    counts = [len(one.table) for one in results]
+    shown, files, said, _ = _to_show(results, sources, notes, redact)
     parts = [f"# {cells.markdown(title)}", _span(shown, files)]
-    parts += [cells.markdown(part) for part in re.split(r"\n\s*\n", said.strip()) if part]
+    parts += [cells.markdown(part) for part in _paragraphs(said)]
     for result, count in zip(shown, counts, strict=True):
         few = replace(result, table=result.table.iloc[:0], sql="") if result.name == "triage" else result
         parts.append(render.result_markdown(few, count=count).strip())
@@ -292,6 +290,18 @@ def _versions(version: str | None) -> list[tuple[str, str]]:
 
 
 # redaction
+
+
+def _to_show(
+    results: Sequence[Result], sources: pd.DataFrame | None, notes: str, redact: bool
+) -> tuple[list[Result], pd.DataFrame | None, str, Redactor | None]:
+    """The results with their tables cut, the sources and the notes; redacted where asked, with what redacted them."""
+    short = [_shortened(one) for one in results]
+    return _redacted(short, sources, notes) if redact else (short, sources, notes, None)
+
+
+def _paragraphs(notes: str) -> list[str]:
+    return [part for part in re.split(r"\n\s*\n", notes.strip()) if part]
 
 
 def _redacted(
