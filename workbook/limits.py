@@ -189,6 +189,10 @@ BUILD_MINUTES = _limit("BUILD_MINUTES", 15, "min", "book ch. 7; Dev Center, slug
 BUILD_SHARE = _limit("BUILD_SHARE", 0.8, "share", "ours: a build this near to its limit is called slow")
 
 
+ONE_OFF = ("run", "scheduler", "release")
+"""Process types whose dynos run once and end (Dev Center, one-off dynos; Scheduler; release phase)."""
+
+
 @dataclass(frozen=True)
 class DynoType:
     """One dyno type: its memory quota in MB and, as a multiple of the quota, where it is killed (R15)."""

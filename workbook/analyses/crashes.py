@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 
 NEEDS = (("dyno_states", "processes"),)
 REFERENCE = "book ch. 1"
-ONE_OFF = ("run", "scheduler", "release")
 
 SQL = """
 WITH told AS (
@@ -361,8 +360,8 @@ def findings(rows: pd.DataFrame) -> list[Finding]:
     if rows.empty:
         return [_cannot_tell("no line of the life of a dyno lies in this window")]
     ever = rows[rows["last_time"].notna() | (rows["crashes"] > 0) | (rows["listed_state"] == "crashed")]
-    one_off = rows["process"].isin(ONE_OFF)
-    crashed = ever[~ever["process"].isin(ONE_OFF)]
+    one_off = rows["process"].isin(limits.ONE_OFF)
+    crashed = ever[~ever["process"].isin(limits.ONE_OFF)]
     is_critical = crashed["crash_loop"] | (crashed["last_state"] == "crashed")
     found = _each(crashed[is_critical], "critical", "are crashed or in a crash loop")
     found += _each(crashed[~is_critical], "warning", "crashed")

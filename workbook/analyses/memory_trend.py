@@ -528,7 +528,6 @@ def _floors(lives: list[_Life], judged: growth.Judgement, most: int) -> list[dic
 # ---- findings ----
 
 BOOK = "book ch. 3"
-ONE_OFF = ("run", "scheduler", "release")
 LEVELS = ("low", "medium", "high")
 ORDER = ("leak", "too_large", "steps", "plateau", "sawtooth", "healthy", "not_enough_data")
 LEAK_STEP = (
@@ -585,7 +584,7 @@ def findings(rows: pd.DataFrame, min_hours: float = limits.LEAK_HOURS) -> list[F
             )
         ]
     shaped = rows.assign(shape=[_shape(row) for _, row in rows.iterrows()])
-    brief = shaped["process"].isin(ONE_OFF) & (shaped["verdict"] == "not_enough_data")
+    brief = shaped["process"].isin(limits.ONE_OFF) & (shaped["verdict"] == "not_enough_data")
     shapes = list(_SENTENCES)
     told = []
     for (process, shape), some in shaped[~brief].groupby(["process", "shape"], sort=True):
