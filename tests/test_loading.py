@@ -414,14 +414,14 @@ def test_missing_and_forbidden_files(wb, tmp_path, monkeypatch):
 def test_a_load_that_stops_half_way_leaves_the_database_as_it_was(load_text, wb, tmp_path, monkeypatch):
     load_text(router_lines(1), name="before.log")
     before = content(wb)
-    from workbook import loading
+    from workbook.staging import Stage
 
-    def fail(database):
+    def fail(stage, database, *, with_neighbours):
         raise WorkbookError("stopped")
 
     (tmp_path / "next.log").write_text(router_lines(5, 6))
     with monkeypatch.context() as patch:
-        patch.setattr(loading, "_fill_typed_tables", fail)
+        patch.setattr(Stage, "fill", fail)
         assert not wb.load(tmp_path / "next.log").ok
     assert content(wb) == before and len(wb.sources()) == 1
     assert wb.load(tmp_path / "next.log").ok

@@ -16,11 +16,25 @@ import pandas as pd
 
 from workbook.errors import DatabaseError, UsageError
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+
+
+# A slab of 128 MB with its records and rows fits; what comes on top goes to disk.
+_SCRATCH_MEMORY = "1GB"
 
 
 class Fault(DatabaseError):
     """The engine could not go on: a full disk, a damaged file, a statement that is wrong."""
+
+
+class Rows:
+    """Rows of one database that another one can take, handed over in the Arrow C stream format."""
+
+    def __init__(self, relation: duckdb.DuckDBPyRelation):
+        self._relation = relation
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        return self._relation.__arrow_c_stream__(requested_schema)
 
 
 _PARAMETER = re.compile(r"\$([A-Za-z_]\w*)")
@@ -57,6 +71,7 @@ class Database:
     def __init__(self, path: str | Path | None = None, *, read_only: bool = False):
         self.path = None if path is None else str(path)
         self.read_only = read_only
+        self.is_older = False
         self._connection = self._connect()
         try:
             self._connection.execute("SET TimeZone = 'UTC'")
@@ -64,6 +79,14 @@ class Database:
         except BaseException:
             self._connection.close()
             raise
+
+    @classmethod
+    def scratch(cls, folder: Path) -> Database:
+        """Return a database in memory that may put aside in the folder what does not fit."""
+        database = cls()
+        database.execute(f"SET temp_directory = {literal(str(folder))}")
+        database.execute(f"SET memory_limit = '{_SCRATCH_MEMORY}'")
+        return database
 
     def _connect(self) -> duckdb.DuckDBPyConnection:
         if self.path is None:
@@ -126,11 +149,41 @@ class Database:
                 path=self.path,
                 next_step="Install the newer workbook, or load the files into another database.",
             )
+        self.is_older = version < SCHEMA_VERSION
+        if self.is_older and self.read_only:
+            raise DatabaseError(
+                f"an older workbook made this database (schema {version}, now {SCHEMA_VERSION}).",
+                path=self.path,
+                next_step="Open it once for writing (`workbook sources --db FILE` does), which brings it up to date.",
+            )
         macros, sha = _macros()
+        if self.is_older:
+            with self.transaction():
+                self._add_what_is_new()
         if not self.read_only and self.fetch("SELECT max(macros_sha256) FROM workbook")[0][0] != sha:
             with self.transaction():
                 self.execute(macros)
                 self.execute("UPDATE workbook SET macros_sha256 = $sha", sha=sha)
+
+    def _add_what_is_new(self) -> None:
+        """Add the tables and columns that an older schema lacks; nothing is changed or taken away."""
+        columns = (
+            "SELECT table_name, column_name, data_type FROM duckdb_columns()"
+            " WHERE database_name = current_database() AND schema_name = 'main' ORDER BY table_oid, column_index"
+        )
+        self.execute("ALTER TABLE workbook ADD COLUMN IF NOT EXISTS macros_sha256 VARCHAR")
+        self.execute(schema())
+        known = {(table, column) for table, column, _ in self.fetch(columns)}
+        with Database() as new:
+            wanted = new.fetch(columns)
+        for table, column, kind in wanted:
+            if (table, column) not in known:
+                self.execute(f'ALTER TABLE {table} ADD COLUMN "{column}" {kind}')
+
+    def mark_current(self) -> None:
+        """Note that the tables hold what this version's readers make of the log lines."""
+        self.execute("UPDATE workbook SET schema_version = $version", version=SCHEMA_VERSION)
+        self.is_older = False
 
     def execute(self, sql: str, **parameters: Any) -> duckdb.DuckDBPyConnection:
         """Run one statement (or several without parameters); ``$name`` takes the parameter of that name."""
@@ -178,13 +231,32 @@ class Database:
             said = str(error).strip().splitlines()[0]
             raise UsageError(f"the statement failed: {said}", next_step=hint) from error
 
-    def register(self, name: str, frame: pd.DataFrame) -> None:
-        """Make a DataFrame readable as a table of that name until ``unregister``."""
+    def register(self, name: str, frame: pd.DataFrame | Rows) -> None:
+        """Make a DataFrame or rows of another database readable as a table of that name until ``unregister``."""
         self._connection.register(name, frame)
 
     def unregister(self, name: str) -> None:
         """Forget a DataFrame that ``register`` named."""
         self._connection.unregister(name)
+
+    def rows(self, sql: str) -> Rows:
+        """Return the rows of a statement for another database to take; the statement runs then."""
+        return Rows(self._connection.sql(sql))
+
+    def take(self, table: str, rows: Rows) -> None:
+        """Insert rows of another database into a table, by the names of their columns."""
+        self._from(rows, f"INSERT INTO {table} BY NAME SELECT * FROM incoming")
+
+    def create(self, table: str, rows: Rows) -> None:
+        """Make a temporary table of rows of another database."""
+        self._from(rows, f"CREATE TEMP TABLE {table} AS SELECT * FROM incoming")
+
+    def _from(self, rows: Rows, sql: str) -> None:
+        self.register("incoming", rows)
+        try:
+            self.execute(sql)
+        finally:
+            self.unregister("incoming")
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -201,6 +273,12 @@ class Database:
         """Return the names of the tables that hold rows."""
         any_row = " UNION ALL ".join(f"SELECT '{name}' WHERE EXISTS (FROM {name})" for name in table_names())
         return {row[0] for row in self.fetch(any_row)}
+
+    def __enter__(self) -> Database:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def close(self) -> None:
         """Close the file; everything loaded is in it."""

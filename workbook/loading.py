@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import functools
-import importlib
-import pkgutil
 import re
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,35 +15,16 @@ from typing import Any
 
 import pandas as pd
 
-from workbook import files, loaders, messages, overlap, rejoin
+from workbook import files, loaders, overlap, slabs, staging
 from workbook.database import Database, Fault
 from workbook.errors import LoadError, UsageError, WorkbookError
 
 _LEAST_SCORE = 0.2
-_BLOCK = 8 << 20
-_FIELDS_OF_LOADERS = ("'field time'", "'field generated_at'", "'field received_at'")
-_READ_LINES = """
-CREATE OR REPLACE TEMP TABLE physical AS
-SELECT {text} AS text
-FROM read_csv(
-    $path,
-    columns = {{'text': 'VARCHAR'}},
-    header = false,
-    auto_detect = false,
-    delim = '\x01\x02\x03\x04',
-    quote = '',
-    escape = '',
-    comment = '',
-    strict_mode = false,
-    compression = 'none',
-    max_line_size = $longest
+_SLICE = 500_000
+_FIELD_OF_A_LINE = (
+    "reason NOT IN ('field time', 'field generated_at', 'field received_at')"
+    " AND NOT starts_with(reason, 'field message')"
 )
-"""
-_WITHOUT_COLOUR = (
-    r"CASE WHEN contains(text, chr(27)) THEN regexp_replace(text, '\x1b\[[0-9;:]*[A-Za-z]', '', 'g')"
-    " ELSE coalesce(text, '') END"
-)
-_LINE_COLUMNS = "line, time, received_at, source, process, message"
 
 
 @dataclass
@@ -100,12 +80,15 @@ def load(
     skipped = [path for path in skipped if Path(path).resolve() not in own]
     errors: list[WorkbookError] = [*bad_paths]
     rows = []
-    for number, file in enumerate(found, 1):
-        if progress:
-            progress(file.path, number, len(found))
+    done, total = 0, sum(file.size or 0 for file in found)
+    for file in found:
+        tell = functools.partial(_tell, progress, file, done, total)
+        tell(0)
+        done += file.size or 0
         try:
             with tempfile.TemporaryDirectory(prefix="workbook-") as folder:
-                rows.append(_Source(database, file, Path(folder), zone, year).load())
+                whole = files.spooled(file, Path(folder))
+                rows.append(_Source(database, whole, Path(folder), zone, year, tell).load())
         except Fault as error:
             errors.append(_explained(file.path, error.message))
         except WorkbookError as error:
@@ -138,6 +121,13 @@ def load(
     return LoadReport(table.merge(known, on="source_id", how="left"), errors, skipped)
 
 
+def _tell(
+    progress: Callable[[str, int, int], None] | None, file: files.File, done: int, total: int, read: int
+) -> None:
+    if progress:
+        progress(file.path, done + min(read, file.size or 0), total)
+
+
 def _explained(path: str, said: str) -> LoadError:
     return LoadError(
         said.splitlines()[0],
@@ -152,40 +142,47 @@ def reread(database: Database) -> None:
         raise UsageError(
             "this workbook is open for reading only.", next_step="Open it without read_only=True."
         )
+    sources = database.fetch(
+        "SELECT source_id, min(line), max(line) FROM log_lines GROUP BY source_id ORDER BY source_id"
+    )
     with database.transaction():
-        for table in line_tables():
+        for table in staging.line_tables():
             database.execute(
                 f"DELETE FROM {table} WHERE source_id IN (SELECT DISTINCT source_id FROM log_lines)"
             )
         database.execute(
             "DELETE FROM unread_lines WHERE starts_with(reason, 'field ')"
-            f" AND reason NOT IN ({', '.join(_FIELDS_OF_LOADERS)})"
+            f" AND {_FIELD_OF_A_LINE}"
             " AND (source_id, line) IN (SELECT source_id, line FROM log_lines)"
         )
-        database.execute("CREATE OR REPLACE TEMP VIEW lines AS SELECT * FROM log_lines")
-        _fill_typed_tables(database)
+        for source_id, first, last in sources:
+            with _stage(source_id) as stage:
+                for low in range(first, last + 1, _SLICE):
+                    stage.take_lines(
+                        database.rows(
+                            f"SELECT {staging.LINE_COLUMNS} FROM log_lines WHERE source_id = {int(source_id)}"
+                            f" AND line >= {low} AND line < {low + _SLICE} ORDER BY line"
+                        )
+                    )
+                    stage.fill(database, with_neighbours=False)
+                    stage.keep_context()
+                stage.fill(database, with_neighbours=True)
+
+
+@contextmanager
+def _stage(source_id: int) -> Iterator[staging.Stage]:
+    with tempfile.TemporaryDirectory(prefix="workbook-") as folder:
+        stage = staging.Stage(Path(folder), source_id)
+        try:
+            yield stage
+        finally:
+            stage.close()
 
 
 @functools.cache
 def kinds_of_file() -> dict[str, ModuleType]:
     """Return the readers of files by name: one for each file in ``loaders/``."""
-    return _modules(loaders)
-
-
-@functools.cache
-def kinds_of_line() -> dict[str, ModuleType]:
-    """Return the readers of log lines by name: one for each file in ``messages/``."""
-    return _modules(messages)
-
-
-def line_tables() -> list[str]:
-    """Return the names of the tables that kinds of line fill."""
-    return sorted({module.TABLE for module in kinds_of_line().values()})
-
-
-def _modules(package: ModuleType) -> dict[str, ModuleType]:
-    names = sorted(module.name for module in pkgutil.iter_modules(package.__path__) if module.name[0] != "_")
-    return {name: importlib.import_module(f"{package.__name__}.{name}") for name in names}
+    return staging.modules(loaders)
 
 
 def _check_zone(database: Database, zone: str | None) -> None:
@@ -198,53 +195,96 @@ def _check_zone(database: Database, zone: str | None) -> None:
         )
 
 
+class _Twin(Exception):
+    """The file's text, though not the file, is loaded already."""
+
+
 class _Source:
     """One file on its way into the database."""
 
     def __init__(
-        self, database: Database, file: files.File, folder: Path, zone: str | None, year: int | None
+        self,
+        database: Database,
+        file: files.File,
+        folder: Path,
+        zone: str | None,
+        year: int | None,
+        progress: Callable[[int], None],
     ):
-        self.database, self.file, self.folder = database, file, folder
-        self.zone, self.chosen_zone, self.year = zone or "UTC", zone, year
+        self.database, self.file, self.folder, self.progress = database, file, folder, progress
+        self.chosen_zone, self.year = zone, year
         self.zone_note: str | None = None
         self.span: tuple[Any, Any, bool | None] = (None, None, None)
+        self.resume: tuple[int, int, int] | None = None
         self.counts = dict.fromkeys(("log_lines", "joined", "duplicates", "unread", "blank"), 0)
 
     def load(self) -> tuple[int, str]:
         """Return the source's id, and whether it was loaded, loaded anew, grown or known before."""
         older = self._known("path = $value ORDER BY source_id DESC", self.file.path)
-        self.clean, start = files.clean(self.file, self.folder, start=older["bytes"] if older else 0)
-        same = self._known("sha256 = $value ORDER BY source_id", self.clean.sha256) or self._known(
-            "text_sha256 = $value ORDER BY source_id", self.clean.text_sha256
+        scan = None
+        if older or self.database.fetch("SELECT EXISTS (FROM sources)")[0][0]:
+            scan = slabs.scan(
+                self.file,
+                prefix=older["bytes"] if older else None,
+                line=older["resume_line"] if older else None,
+            )
+        same = scan and (
+            self._known("sha256 = $value ORDER BY source_id", scan.sha256)
+            or self._known("text_sha256 = $value ORDER BY source_id", scan.sha256)
         )
         if same and not self._reads_other_times(same):
             return same["source_id"], "known before"
-        grown = older if older and start == older["sha256"] else None
-        self._inherit(same or grown)
-        self.loader = self._recognised()
-        self.name = self.loader.__name__.rpartition(".")[2]
-        replaced = same or grown or (older if older and self._replaces_table(older) else None)
-        is_log = hasattr(self.loader, "RECORDS")
+        grown = older if older and scan and scan.prefix_sha256 == older["sha256"] else None
         try:
-            if is_log:
-                # outside of the transaction: rowid counts physical lines only in rows that are committed
-                self._stage_log()
+            return self._load(scan, same, grown, older)
+        except _Twin:
+            # told at the end of the text only; what was read of it is not kept
+            known = self._known("text_sha256 = $value ORDER BY source_id", self.text.text_sha256)
+            assert known
+            if not self._reads_other_times(known):
+                return known["source_id"], "known before"
+            self.counts = dict.fromkeys(self.counts, 0)
+            return self._load(scan, known, None, None)
+
+    def _load(
+        self,
+        scan: slabs.Scan | None,
+        same: dict[str, Any] | None,
+        grown: dict[str, Any] | None,
+        older: dict[str, Any] | None,
+    ) -> tuple[int, str]:
+        given = (self.chosen_zone, self.year)
+        self._inherit(same or grown)
+        as_before = grown and given in ((None, None), (grown["given_zone"], grown["given_year"]))
+        # copies that were matched with other sources could not be told from new ones
+        alone = grown and not grown["duplicates"]
+        mark = scan.mark if scan and as_before and alone and not same else None
+        self.text = slabs.Text(self.file, self.folder, mark, scan.bytes if scan else None)
+        try:
+            self.loader = self._recognised() if not (mark and grown) else kinds_of_file()[grown["kind"]]
+            self.name = self.loader.__name__.rpartition(".")[2]
+            replaced = same or grown or (older if older and self._replaces_table(older) else None)
             with self.database.transaction():
-                if replaced:
-                    _forget(self.database, replaced["source_id"])
                 self.source_id = replaced["source_id"] if replaced else self._next_id()
-                if is_log:
-                    self._keep_log()
+                if mark and grown:
+                    self._forget_end(grown)
+                elif replaced:
+                    _forget(self.database, replaced["source_id"])
+                if hasattr(self.loader, "RECORDS"):
+                    self._read_log()
                 else:
                     self._read_table()
+                self._check_bytes(scan)
                 self._note_source()
         finally:
-            for table in _STAGED:
-                self.database.execute(f"DROP TABLE IF EXISTS {table}")
+            self.text.close()
         return self.source_id, "loaded" if not replaced else "grown" if replaced is grown else "loaded anew"
 
-    def _known(self, where: str, value: str) -> dict[str, Any] | None:
-        names = ("source_id", "bytes", "sha256", "kind", "zone", "given_zone", "given_year")
+    def _known(self, where: str, value: str | None) -> dict[str, Any] | None:
+        names = (
+            "source_id", "bytes", "sha256", "kind", "zone", "given_zone", "given_year", "notes", "duplicates",
+            "first_time", "last_time", "whole_seconds", "resume_line", "resume_joined", "resume_blank",
+        )  # fmt: skip
         rows = self.database.fetch(
             f"SELECT {', '.join(names)} FROM sources WHERE {where} LIMIT 1", value=value
         )
@@ -284,7 +324,7 @@ class _Source:
         return int(self.database.fetch("SELECT coalesce(max(source_id), 0) + 1 FROM sources")[0][0])
 
     def _recognised(self) -> ModuleType:
-        head = files.sniffed(self.clean.head)
+        head = files.sniffed(self.text.head)
         scores = [(module.score(head), module) for module in kinds_of_file().values()]
         best, loader = max(scores, key=lambda scored: scored[0])
         if best < _LEAST_SCORE:
@@ -296,90 +336,86 @@ class _Source:
             )
         return loader
 
-    # a log: records by SQL
+    def _forget_end(self, grown: dict[str, Any]) -> None:
+        """Remove what was read from the line on from which a grown file is read again."""
+        database, line, id = self.database, grown["resume_line"], self.source_id
+        _forget_neighbours(database, id)
+        for table in ("log_lines", "unread_lines", *staging.line_tables()):
+            database.execute(f"DELETE FROM {table} WHERE source_id = $id AND line >= $line", id=id, line=line)
+        (kept,) = database.fetch("SELECT count(*) FROM log_lines WHERE source_id = $id", id=id)[0]
+        (unread,) = database.fetch(
+            "SELECT count(*) FROM unread_lines WHERE source_id = $id AND NOT starts_with(reason, 'field ')", id=id
+        )[0]
+        joined, blank = grown["resume_joined"], grown["resume_blank"]
+        duplicates = line - 1 - kept - unread - joined - blank
+        self.counts |= {"joined": joined, "duplicates": duplicates, "unread": unread, "blank": blank}
+        self.text.notes += [note for note in (grown["notes"] or "").split("; ") if note]
+        self.span = (grown["first_time"], grown["last_time"], grown["whole_seconds"])
 
-    def _stage_log(self) -> None:
-        """Make ``fresh``: the file's records, each whole, as the loader's SQL reads them."""
-        database = self.database
-        path = self._prepared()
-        text = _WITHOUT_COLOUR if self.clean.coloured else "coalesce(text, '')"
-        longest = max(2 * self.clean.longest + 4096, 2 << 20)
-        database.execute(_READ_LINES.format(text=text), path=str(path), longest=longest)
-        self._check_count()
-        if self.clean.coloured:
-            self.clean.notes.append("colour codes were removed")
-        rejoin.join_pieces(database, self.loader)
-        for what in ("blank", "joined"):
-            self._count(what, f"SELECT count(*) FROM placed WHERE place = '{what}'")
-        year = self._read_records()
-        if getattr(self.loader, "NEEDS_ZONE", False):
-            years = f", newest year {year}" if getattr(self.loader, "NEEDS_YEAR", False) else ""
-            self.zone_note = f"{self.zone}{years} (times in the file carry none)"
-        self.counts["joined"] += rejoin.join_chunks(database)
+    # a log: records by SQL, slab by slab
 
-    def _keep_log(self) -> None:
-        for place, reason in rejoin.LOOSE_ENDS.items():
-            self._reject(f"SELECT line, '{reason}' AS reason, text FROM placed WHERE place = '{place}'")
-        self._reject_records()
-        self._keep_fresh()
+    def _read_log(self) -> None:
+        with _stage(self.source_id) as stage:
+            stage.counts = staging.Counts(*(self.counts[name] for name in ("joined", "blank", "unread")))
+            loader, text = self.loader, self.text
+            needs_year = getattr(loader, "NEEDS_YEAR", False)
+            saved = self._saved()
+            years = [self.year or saved.year]
+            if needs_year and self.year is None:
+                # a log of December that was saved in January
+                years.append(saved.year - 1)
+            for slab in text.slabs(getattr(loader, "prepare", None), whole=needs_year):
+                held, year = stage.read(slab, loader, self.zone, years, saved + timedelta(days=1))
+                text.hold_back(held)
+                if stage.lines_read() != slab.lines - held:
+                    raise LoadError(
+                        f"of {slab.lines:,} lines from line {slab.first_line:,} on {stage.lines_read():,} were read.",
+                        path=self.file.path,
+                        next_step="This is a defect of the reader; please report it with these lines.",
+                    )
+                for rows in stage.rejects():
+                    self.database.take("unread_lines", rows)
+                self._keep(stage)
+                self.progress(text.bytes)
+            if text.is_plain and not needs_year:
+                self.resume = stage.end_of_known()
+            if getattr(loader, "NEEDS_ZONE", False):
+                newest = f", newest year {year}" if needs_year else ""
+                self.zone_note = f"{self.zone}{newest} (times in the file carry none)"
+            self._finish_log(stage)
+            for line, size in text.cut.items():
+                self.database.execute(_CUT_LINE, id=self.source_id, line=line, size=size, kept=slabs.KEPT_OF_LONG_LINE)
+            self.counts |= vars(stage.counts)
 
-    def _keep_fresh(self) -> None:
-        """Keep the records of ``fresh`` that no other source holds."""
-        database = self.database
-        self.span = database.fetch(_SPAN)[0]
-        self.counts["duplicates"] += overlap.drop(database, line_tables(), bool(self.span[2]))
-        self.counts["log_lines"] += database.fetch("SELECT count(*) FROM fresh")[0][0]
-        self._keep_log_lines()
+    def _keep(self, stage: staging.Stage) -> None:
+        """Keep the records of a slab, and the rows that each of them gives by itself."""
+        self._widen(stage.span())
+        self.database.take("log_lines", stage.records())
+        stage.fill(self.database, with_neighbours=False)
+        stage.keep_context()
 
-    def _prepared(self) -> Path:
-        """The clean text, after the loader put each record on a line of its own where it has to."""
-        if not hasattr(self.loader, "prepare"):
-            return self.clean.path
-        path, lines, longest, changed = self.folder / "prepared.txt", 0, 0, False
-        with (
-            self.clean.path.open(encoding="utf-8", newline="\n") as source,
-            path.open("w", encoding="utf-8", newline="\n") as sink,
-        ):
-            while block := source.readlines(_BLOCK):
-                text = "".join(block)
-                prepared = self.loader.prepare(text)
-                changed = changed or prepared != text
-                sink.write(prepared)
-                parts = prepared.split("\n")
-                lines += len(parts) - (parts[-1] == "")
-                longest = max(longest, 4 * max(map(len, parts)))
-        if not changed:
-            return self.clean.path
-        self.clean.lines, self.clean.longest = lines, longest
-        self.clean.notes.append("lines are numbered after frames were put on lines of their own")
-        return path
+    def _widen(self, span: tuple[Any, Any, bool | None]) -> None:
+        first, last, whole = self.span
+        self.span = (
+            min(filter(None, (first, span[0])), default=None),
+            max(filter(None, (last, span[1])), default=None),
+            span[2] if whole is None else whole and span[2] is not False,
+        )
 
-    def _check_count(self) -> None:
-        read = self.database.fetch("SELECT count(*) FROM physical")[0][0]
-        if read != self.clean.lines:
-            raise LoadError(
-                f"the file changed while it was read ({self.clean.lines:,} lines, then {read:,}).",
-                path=self.file.path,
-                next_step="Load it again, or load a copy.",
-            )
-
-    def _read_records(self) -> int:
-        """Make ``fresh`` by the loader's SQL; return the year that was used for times that carry none.
-
-        Without a year given it is that of the file's date, or the year before when lines would lie after that date: a
-        log of December that was saved in January.
-        """
-        saved = self._saved()
-        for year in (self.year or saved.year, (self.year or saved.year) - 1):
-            self.database.execute(
-                f"CREATE OR REPLACE TEMP TABLE fresh AS {self.loader.RECORDS}", zone=self.zone, year=year
-            )
-            if self.year is not None or not getattr(self.loader, "NEEDS_YEAR", False):
-                break
-            newest = self.database.fetch("SELECT max(time) FROM fresh")[0][0]
-            if newest is None or newest <= saved + timedelta(days=1):
-                break
-        return year
+    def _finish_log(self, stage: staging.Stage) -> None:
+        """Drop what other sources hold, then make the rows that depend on several lines."""
+        database, id = self.database, self.source_id
+        text_sha = self.text.text_sha256
+        if text_sha != self.text.sha256 and self._known(f"source_id <> {id} AND text_sha256 = $value", text_sha):
+            raise _Twin
+        since = self.text.start.line_ends + 1 if self.text.start else 1
+        dropped, self.poorer = overlap.drop(database, id, staging.line_tables(), bool(self.span[2]), since)
+        self.counts["duplicates"] += dropped
+        if dropped or self.text.start:
+            stage.replace_context(database.rows(_CONTEXT.format(id=id, where=staging.neighbours())))
+        stage.fill(database, with_neighbours=True)
+        (kept,) = database.fetch("SELECT count(*) FROM log_lines WHERE source_id = $id", id=id)[0]
+        self.counts["log_lines"] += kept
 
     def _saved(self) -> datetime:
         if self.file.saved is not None:
@@ -388,39 +424,17 @@ class _Source:
             return datetime.now(UTC).replace(tzinfo=None)
         return datetime.fromtimestamp(self.file.on_disk.stat().st_mtime, UTC).replace(tzinfo=None)
 
-    def _reject_records(self) -> None:
-        self.database.execute(
-            "INSERT INTO unread_lines SELECT $id, fresh.line, reason, text"
-            " FROM fresh JOIN records USING (line) WHERE reason IS NOT NULL ORDER BY fresh.line",
-            id=self.source_id,
-        )
-        whole = "reason IS NOT NULL AND NOT starts_with(reason, 'field ')"
-        self._count("unread", f"SELECT count(*) FROM fresh WHERE {whole}")
-        self.database.execute(f"DELETE FROM fresh WHERE {whole}")
-
-    def _keep_log_lines(self) -> None:
-        database = self.database
-        database.execute(
-            "CREATE OR REPLACE TEMP VIEW lines AS"
-            f" SELECT {self.source_id}::INTEGER AS source_id, {_LINE_COLUMNS} FROM fresh"
-        )
-        database.execute("INSERT INTO log_lines BY NAME SELECT * FROM lines")
-        _fill_typed_tables(database)
-
     # a table or a command's output: rows by Python
 
     def _read_table(self) -> None:
-        text = self.clean.path.read_text(encoding="utf-8")
-        lines = (files.without_colour(text) if self.clean.coloured else text).split("\n")
-        if text.endswith("\n"):
-            lines.pop()
+        lines = self.text.content()
         reading = self.loader.read(
             lines, loaders.Context(self.file.path, self.zone, self.year or self._saved().year)
         )
         if reading.lines is not None:
-            self.clean.lines = reading.lines
-            self.clean.notes.append("lines are numbered by the events of the document")
-        self.clean.notes += reading.notes
+            self.text.lines = reading.lines
+            self.text.notes.append("lines are numbered by the events of the document")
+        self.text.notes += reading.notes
         self.zone_note = reading.zone
         for table, frame in reading.tables.items():
             self._keep_frame(table, frame)
@@ -434,81 +448,88 @@ class _Source:
         self.counts["blank"] += sum(not line.strip() for line in lines) if reading.lines is None else 0
 
     def _keep_frame(self, table: str, frame: pd.DataFrame) -> None:
-        database = self.database
         if frame.empty:
             return
-        database.register("incoming", frame)
+        if table == "log_lines":
+            with _stage(self.source_id) as stage:
+                stage.take_frame(frame)
+                self._keep(stage)
+                self._finish_log(stage)
+                self.counts["joined"] += stage.counts.joined
+            return
+        self.database.register("incoming", frame)
         try:
-            if table == "log_lines":
-                missing = [name for name in ("received_at",) if name not in frame]
-                extra = "".join(f", NULL::TIMESTAMP AS {name}" for name in missing)
-                database.execute(
-                    f"CREATE OR REPLACE TEMP TABLE fresh AS SELECT {_LINE_COLUMNS}"
-                    f" FROM (SELECT *{extra} FROM incoming) ORDER BY line"
-                )
-                self.counts["joined"] += rejoin.join_chunks(database)
-                self._keep_fresh()
-                return
-            database.execute(
+            self.database.execute(
                 f"INSERT INTO {table} BY NAME"
                 f" SELECT {self.source_id}::INTEGER AS source_id, * FROM incoming ORDER BY line"
             )
-            self.counts["log_lines"] += database.fetch("SELECT count(DISTINCT line) FROM incoming")[0][0]
+            self.counts["log_lines"] += self.database.fetch("SELECT count(DISTINCT line) FROM incoming")[0][0]
         finally:
-            database.unregister("incoming")
+            self.database.unregister("incoming")
 
     # bookkeeping
 
-    def _count(self, what: str, sql: str) -> None:
-        self.counts[what] += int(self.database.fetch(sql)[0][0])
+    def _check_bytes(self, scan: slabs.Scan | None) -> None:
+        """Refuse a file of which something else was read than lay there at the beginning."""
+        if (scan and self.text.sha256 != scan.sha256) or (not scan and self._is_shorter()):
+            raise LoadError(
+                "the file changed while it was read.",
+                path=self.file.path,
+                next_step="Load it again, or load a copy.",
+            )
 
-    def _reject(self, sql: str) -> None:
-        self.database.execute(
-            f"INSERT INTO unread_lines SELECT $id, line, reason, text FROM ({sql}) ORDER BY line",
-            id=self.source_id,
-        )
-        self._count("unread", f"SELECT count(*) FROM ({sql})")
+    def _is_shorter(self) -> bool:
+        try:
+            return self.file.on_disk is not None and self.file.on_disk.stat().st_size < self.text.bytes
+        except OSError:
+            return True
 
     def _note_source(self) -> None:
-        counts, clean = self.counts, self.clean
-        if sum(counts.values()) != clean.lines:
+        counts, text = self.counts, self.text
+        if sum(counts.values()) != text.lines:
             raise LoadError(
-                f"the lines do not add up: {clean.lines:,} lines, {sum(counts.values()):,} accounted for ({counts}).",
+                f"the lines do not add up: {text.lines:,} lines, {sum(counts.values()):,} accounted for ({counts}).",
                 path=self.file.path,
                 next_step="This is a defect of the reader; please report it with the file's first lines.",
             )
+        resume = self.resume or (None, None, None)
+        self.database.execute("DELETE FROM sources WHERE source_id = $id", id=self.source_id)
         self.database.execute(
             _SOURCE_ROW,
             id=self.source_id,
             path=self.file.path,
-            sha=clean.sha256,
+            sha=text.sha256,
             kind=self.name,
-            bytes=clean.bytes,
-            lines=clean.lines,
+            bytes=text.bytes,
+            lines=text.lines,
             zone=self.zone_note,
-            notes="; ".join(dict.fromkeys(clean.notes)) or None,
-            text=clean.text_sha256,
+            notes="; ".join(dict.fromkeys(text.notes)) or None,
+            text=text.text_sha256,
             first=self.span[0],
             last=self.span[1],
             whole=self.span[2],
             given_zone=self.chosen_zone,
             given_year=self.year,
+            resume_line=resume[0],
+            resume_joined=resume[1],
+            resume_blank=resume[2],
             **counts,
         )
 
 
-def _fill_typed_tables(database: Database) -> None:
-    """Run every kind of line over ``lines``."""
-    for module in kinds_of_line().values():
-        database.execute(f"CREATE OR REPLACE TEMP VIEW claimed AS SELECT * FROM lines WHERE {module.CLAIMS}")
-        if not database.fetch("SELECT EXISTS (FROM claimed)")[0][0]:
-            continue
-        database.execute(f"CREATE OR REPLACE TEMP TABLE parsed AS {module.ROWS}")
-        columns = [row[0] for row in database.fetch("SELECT column_name FROM (DESCRIBE parsed)")]
-        kept = "* EXCLUDE (unread)" if "unread" in columns else "*"
-        database.execute(f"INSERT INTO {module.TABLE} BY NAME SELECT {kept} FROM parsed")
-        if "unread" in columns:
-            database.execute(_UNREAD_FIELDS)
+def _forget_neighbours(database: Database, source_id: int) -> None:
+    """Remove the rows of a source that depend on several lines."""
+    for module in staging.kinds_of_line().values():
+        if hasattr(module, "NEIGHBOURS"):
+            claimed = f"SELECT line FROM log_lines WHERE source_id = $id AND ({module.CLAIMS})"
+            database.execute(
+                f"DELETE FROM {module.TABLE} WHERE source_id = $id AND line IN ({claimed})", id=source_id
+            )
+            database.execute(
+                f"DELETE FROM unread_lines WHERE source_id = $id AND line IN ({claimed})"
+                f" AND starts_with(reason, 'field ') AND {_FIELD_OF_A_LINE}",
+                id=source_id,
+            )
 
 
 def _forget(database: Database, source_id: int) -> None:
@@ -521,19 +542,16 @@ def _forget(database: Database, source_id: int) -> None:
         database.execute(f"DELETE FROM {table} WHERE source_id = $id", id=source_id)
 
 
-_UNREAD_FIELDS = """
-INSERT INTO unread_lines
-SELECT source_id, line, 'field ' || field AS reason, coalesce(message, '') AS text
-FROM (SELECT source_id, line, unnest(unread) AS field FROM parsed WHERE len(unread) > 0)
-LEFT JOIN lines USING (source_id, line)
-ORDER BY source_id, line, reason
+_CONTEXT = """
+SELECT source_id, line, time, received_at, source, process, message, line AS place
+FROM log_lines
+WHERE source_id = {id} AND ({where})
+ORDER BY line
 """
 
-_STAGED = ("physical", "pieces", "placed", "whole", "fresh", "chunks", "used", "matched", "parsed")
-
-_SPAN = """
-SELECT min(time), max(time), bool_and(time = date_trunc('second', time)) FILTER (WHERE time IS NOT NULL)
-FROM fresh
+_CUT_LINE = """
+INSERT INTO unread_lines
+SELECT $id, $line, format('field message: of a line of {:d} bytes the first {:d} are kept', $size, $kept), ''
 """
 
 # Lines that were dropped as duplicates of this source could not come back when its times change.
@@ -575,6 +593,9 @@ SELECT
     $text AS text_sha256,
     $whole::BOOLEAN AS whole_seconds,
     $given_zone AS given_zone,
-    $given_year::INTEGER AS given_year
+    $given_year::INTEGER AS given_year,
+    $resume_line::BIGINT AS resume_line,
+    $resume_joined::BIGINT AS resume_joined,
+    $resume_blank::BIGINT AS resume_blank
 FROM spans
 """

@@ -7,65 +7,75 @@ from collections.abc import Iterable
 from workbook.database import Database
 
 
-def drop(database: Database, tables: Iterable[str], fresh_is_coarse: bool) -> int:
-    """Drop lines of ``fresh`` that another source holds; return how many.
+def drop(
+    database: Database, source_id: int, tables: Iterable[str], is_coarse: bool, since_line: int
+) -> tuple[int, set[int]]:
+    """Drop lines of a source that another source holds too; return how many, and which other sources lost lines.
 
-    Of the same line in whole seconds and in microseconds the finer one stays: where that is the one in ``fresh``, the
-    other is taken out of ``log_lines`` and the given typed tables and counted as a duplicate of its own source. So the
-    order of loading does not matter. A line of ``fresh`` takes the place of one other line at most.
+    Lines before ``since_line`` were compared before.
+
+    Of the same line in whole seconds and in microseconds the finer one stays: where that is the new source's, the other
+    is taken out of ``log_lines`` and the given typed tables and counted as a duplicate of its own source. So the order
+    of loading does not matter. A line takes the place of one other line at most.
     """
-    dropped = 0
+    dropped, poorer = 0, set()
     database.execute("CREATE OR REPLACE TEMP TABLE used (line BIGINT)")
-    for source_id, source_is_coarse in database.fetch(_OVERLAPPING):
-        unit = "second" if source_is_coarse or fresh_is_coarse else "microsecond"
-        database.execute(_MATCHED.format(unit=unit, source_id=int(source_id)))
+    for other, other_is_coarse, low, high in database.fetch(_OVERLAPPING, id=source_id):
+        unit = "second" if other_is_coarse or is_coarse else "microsecond"
+        database.execute(_MATCHED.format(unit=unit), id=source_id, other=other, low=low, high=high, since=since_line)
         matched = int(database.fetch("SELECT count(*) FROM matched")[0][0])
-        if source_is_coarse and not fresh_is_coarse:
-            _take_out(database, source_id, matched, tables)
+        if not matched:
+            continue
+        if other_is_coarse and not is_coarse:
+            _take_out(database, other, "known_line", tables)
+            database.execute(
+                "UPDATE sources SET log_lines = log_lines - $n, duplicates = duplicates + $n WHERE source_id = $id",
+                n=matched,
+                id=other,
+            )
             database.execute("INSERT INTO used SELECT line FROM matched")
+            poorer.add(int(other))
         else:
+            _take_out(database, source_id, "line", tables)
             dropped += matched
-            database.execute("DELETE FROM fresh WHERE line IN (SELECT line FROM matched)")
-    return dropped
+    database.execute("DROP TABLE IF EXISTS matched")
+    database.execute("DROP TABLE used")
+    return dropped, poorer
 
 
-def _take_out(database: Database, source_id: int, count: int, tables: Iterable[str]) -> None:
-    """Take the matched lines out of the coarse source, and out of every table made from them."""
+def _take_out(database: Database, source_id: int, column: str, tables: Iterable[str]) -> None:
+    """Take the matched lines out of a source, and out of every table made from them."""
+    matched = f"source_id = $id AND line IN (SELECT {column} FROM matched)"
     for table in ("log_lines", *tables):
-        database.execute(
-            f"DELETE FROM {table} WHERE source_id = $id AND line IN (SELECT known_line FROM matched)",
-            id=source_id,
-        )
-    database.execute(
-        "DELETE FROM unread_lines WHERE source_id = $id AND starts_with(reason, 'field ')"
-        " AND line IN (SELECT known_line FROM matched)",
-        id=source_id,
-    )
-    database.execute(
-        "UPDATE sources SET log_lines = log_lines - $n, duplicates = duplicates + $n WHERE source_id = $id",
-        n=count,
-        id=source_id,
-    )
+        database.execute(f"DELETE FROM {table} WHERE {matched}", id=source_id)
+    database.execute(f"DELETE FROM unread_lines WHERE {matched} AND starts_with(reason, 'field ')", id=source_id)
 
 
+# The order is that of the files' own times, not of loading.
 _OVERLAPPING = """
-SELECT source_id, coalesce(whole_seconds, false) AS is_coarse
-FROM sources
-WHERE last_time >= (SELECT date_trunc('second', min(time)) FROM fresh)
-    AND first_time <= (SELECT max(time) + INTERVAL 1 SECOND FROM fresh)
-    AND source_id IN (SELECT DISTINCT source_id FROM log_lines)
-ORDER BY source_id
+SELECT
+    other.source_id,
+    coalesce(other.whole_seconds, false) AS is_coarse,
+    date_trunc('second', greatest(this.low, other.first_time - INTERVAL 1 SECOND)) AS low,
+    least(this.high, other.last_time) + INTERVAL 1 SECOND AS high
+FROM sources AS other
+CROSS JOIN (
+    SELECT min(time) AS low, max(time) AS high
+    FROM log_lines
+    WHERE source_id = $id
+) AS this
+WHERE other.source_id <> $id
+    AND other.last_time >= date_trunc('second', this.low)
+    AND other.first_time <= this.high + INTERVAL 1 SECOND
+    AND EXISTS (FROM log_lines WHERE log_lines.source_id = other.source_id)
+ORDER BY other.source_id
 """
 
 # Copies of one line are matched in order: the first here with the first there. The command line trims and collapses
 # blanks, so they do not count.
 _MATCHED = r"""
 CREATE OR REPLACE TEMP TABLE matched AS
-WITH span AS (
-    SELECT date_trunc('second', min(time)) AS low, max(time) + INTERVAL 1 SECOND AS high
-    FROM fresh
-),
-here AS (
+WITH here AS (
     SELECT
         line,
         date_trunc('{unit}', time) AS moment,
@@ -73,8 +83,12 @@ here AS (
         process,
         regexp_replace(trim(coalesce(message, '')), '\s+', ' ', 'g') AS words,
         row_number() OVER (PARTITION BY moment, source, process, words ORDER BY line) AS copy
-    FROM fresh
-    WHERE time IS NOT NULL AND line NOT IN (SELECT line FROM used)
+    FROM log_lines
+    WHERE source_id = $id
+        AND line >= $since
+        AND time >= $low::TIMESTAMP
+        AND time <= $high::TIMESTAMP
+        AND line NOT IN (SELECT line FROM used)
 ),
 there AS (
     SELECT
@@ -84,8 +98,10 @@ there AS (
         process,
         regexp_replace(trim(coalesce(message, '')), '\s+', ' ', 'g') AS words,
         row_number() OVER (PARTITION BY moment, source, process, words ORDER BY line) AS copy
-    FROM log_lines, span
-    WHERE source_id = {source_id} AND time >= low AND time <= high
+    FROM log_lines
+    WHERE source_id = $other
+        AND time >= $low::TIMESTAMP
+        AND time <= $high::TIMESTAMP
 )
 SELECT line, known_line
 FROM here

@@ -14,25 +14,27 @@ LOOSE_ENDS = {
 """Why a piece that belongs to no record is unread, by its place."""
 
 
-def join_pieces(database: Database, loader: ModuleType) -> None:
-    """Make ``records`` (line, text) of ``physical``: every piece joined to the record it belongs to.
+LONG_MESSAGE = limits.LOGPLEX_CHUNK_BYTES
+
+
+def join_pieces(database: Database, loader: ModuleType, first_line: int) -> None:
+    """Make ``records`` (line, text) of ``numbered`` (line, text): every piece joined to the record it belongs to.
 
     ``placed`` (line, text, place) then holds every physical line that begins no record: ``record`` (begins one with the
     pieces after it), ``joined``, ``blank``, ``notice`` or ``loose``.
     """
     database.execute(
-        "CREATE OR REPLACE TEMP TABLE pieces AS"
-        f" SELECT rowid + 1 AS line, text FROM physical WHERE NOT ({loader.STARTS})"
+        f"CREATE OR REPLACE TEMP TABLE pieces AS SELECT line, text FROM numbered WHERE NOT ({loader.STARTS})"
     )
     if not database.fetch("SELECT EXISTS (FROM pieces)")[0][0]:
-        database.execute(
-            "CREATE OR REPLACE TEMP VIEW records AS SELECT rowid + 1 AS line, text FROM physical"
-        )
+        database.execute("CREATE OR REPLACE TEMP VIEW records AS SELECT line, text FROM numbered")
         database.execute("CREATE OR REPLACE TEMP TABLE placed (line BIGINT, text VARCHAR, place VARCHAR)")
         return
     broken = "true" if loader.GLUE == "" else "false"
     notice = getattr(loader, "NOTICE", "false")
-    database.execute(_PLACE_PIECES.format(starts=loader.STARTS, notice=notice, broken=broken))
+    database.execute(
+        _PLACE_PIECES.format(starts=loader.STARTS, notice=notice, broken=broken, nothing=first_line - 1)
+    )
     database.execute(_JOIN_PIECES, glue=loader.GLUE)
     database.execute(_RECORDS)
 
@@ -42,7 +44,7 @@ def join_chunks(database: Database) -> int:
 
     The pieces carry the same time, source and process (Dev Center, logging: message length).
     """
-    long = limits.LOGPLEX_CHUNK_BYTES
+    long = LONG_MESSAGE
     if not database.fetch("SELECT EXISTS (FROM fresh WHERE strlen(message) = $long)", long=long)[0][0]:
         return 0
     database.execute(_CHUNKS, long=long)
@@ -117,9 +119,9 @@ SELECT
     text,
     CASE
         WHEN begins THEN 'record'
-        WHEN blank AND ({broken} OR line > last_text OR last_text IS NULL OR anchor = 0) THEN 'blank'
+        WHEN blank AND ({broken} OR line > last_text OR last_text IS NULL OR anchor = {nothing}) THEN 'blank'
         WHEN notice THEN 'notice'
-        WHEN broken OR anchor = 0 THEN 'loose'
+        WHEN broken OR anchor = {nothing} THEN 'loose'
         ELSE 'joined'
     END AS place,
     anchor
@@ -135,9 +137,9 @@ WITH anchors AS (
     WHERE place IN ('joined', 'record')
 ),
 parts AS (
-    SELECT rowid + 1 AS anchor, rowid + 1 AS line, text
-    FROM physical
-    WHERE rowid + 1 IN (FROM anchors)
+    SELECT line AS anchor, line, text
+    FROM numbered
+    WHERE line IN (FROM anchors)
     UNION ALL
     SELECT anchor, line, text
     FROM placed
@@ -162,10 +164,10 @@ GROUP BY anchor
 
 _RECORDS = """
 CREATE OR REPLACE TEMP VIEW records AS
-SELECT rowid + 1 AS line, text
-FROM physical
-WHERE rowid + 1 NOT IN (SELECT line FROM placed)
-    AND rowid + 1 NOT IN (SELECT line FROM whole)
+SELECT line, text
+FROM numbered
+WHERE line NOT IN (SELECT line FROM placed)
+    AND line NOT IN (SELECT line FROM whole)
 UNION ALL
 SELECT line, text
 FROM whole

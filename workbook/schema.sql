@@ -49,7 +49,13 @@ CREATE TABLE IF NOT EXISTS sources (
     -- zone that the person gave for times without one; NULL when none was given
     given_zone VARCHAR,
     -- year that the person gave for times without one; NULL when none was given
-    given_year INTEGER
+    given_year INTEGER,
+    -- the line from which a file that grew is read on: its last record begins there; NULL when it is read whole
+    resume_line BIGINT,
+    -- lines before resume_line that were joined
+    resume_joined BIGINT,
+    -- lines before resume_line that are blank
+    resume_blank BIGINT
 );
 
 -- One row for each record of a log, whole.
@@ -67,7 +73,7 @@ CREATE TABLE IF NOT EXISTS log_lines (
     -- what stands inside the bracket: router, web.1, api, …
     process VARCHAR,
     -- text after the process, without colour codes, pieces rejoined; empty text where nothing was printed
-    message VARCHAR
+    message VARCHAR USING COMPRESSION zstd
 );
 
 -- One row for each line, or each value of a line, that could not be read.

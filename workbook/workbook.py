@@ -44,13 +44,19 @@ class Workbook:
     def open(cls, path: str | Path | None = None, *, read_only: bool = False) -> Workbook:
         """Return the workbook in that file, made when there is none; without a path, one in memory.
 
+        A file of an older version is brought up to date: new tables and columns are added and filled from the log
+        lines.
         Raises WorkbookError when the file is no workbook's, is in use, or was made by a newer version.
         """
         if path is None and read_only:
             raise UsageError(
                 "a workbook in memory has nothing to read.", next_step="Give the path of a database."
             )
-        return cls(Database(path, read_only=read_only))
+        database = Database(path, read_only=read_only)
+        if database.is_older:
+            loading.reread(database)
+            database.mark_current()
+        return cls(database)
 
     def close(self) -> None:
         """Close the file, so that another notebook or command can open it."""
@@ -78,8 +84,8 @@ class Workbook:
         """Load files, folders, patterns, gz and zip; return a LoadReport that shows what became of every line.
 
         ``zone`` (America/New_York, -04:00) and ``year`` are for times written without them; a file that was loaded in
-        another zone is loaded anew. A bar shows the progress; ``progress(path, number, count)`` is called in its place
-        before each file. A file that cannot be loaded is in ``report.errors`` and changes nothing.
+        another zone is loaded anew. A bar shows the progress; ``progress(path, bytes_read, bytes_in_all)`` is called in
+        its place. A file that cannot be loaded is in ``report.errors`` and changes nothing.
         """
         flat: list[str | Path] = []
         for path in paths:

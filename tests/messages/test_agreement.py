@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tests.oracle import read
 from workbook import Workbook
 from workbook.database import Database
-from workbook.loading import kinds_of_line
+from workbook.staging import kinds_of_line
 
 KINDS = kinds_of_line()
 COLUMNS = {

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from workbook import Workbook
-from workbook.loading import kinds_of_line
+from workbook.staging import kinds_of_line
 
 KINDS = kinds_of_line()
 EXAMPLES = [

@@ -14,6 +14,8 @@ CLAIMS = r"""
     AND regexp_matches(message, '^Error [A-KM-Z]\d\d\b|^Process running mem=')
 """
 
+NEIGHBOURS = CLAIMS
+
 ROWS = r"""
 WITH found AS (
     SELECT

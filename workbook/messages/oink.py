@@ -14,6 +14,8 @@ CLAIMS = rf"""
     AND regexp_matches(message, '{LOGGER_PREFIX}(?:Oink Action: |Memory usage: \S+ \| PID: )')
 """
 
+NEIGHBOURS = f"{CLAIMS} OR source = 'app' AND message LIKE '%Processing %#% (for %'"
+
 # The action is the last one that the process named since its memory line before.
 ROWS = r"""
 WITH named AS (

@@ -20,6 +20,8 @@ CLAIMS = rf"""
     )
 """
 
+NEIGHBOURS = CLAIMS
+
 ROWS = rf"""
 WITH split AS (
     SELECT

@@ -19,6 +19,8 @@ CLAIMS = r"""
     )
 """
 
+NEIGHBOURS = CLAIMS
+
 ROWS = r"""
 WITH texts AS (
     SELECT

@@ -46,6 +46,8 @@ CLAIMS = rf"""
     )
 """
 
+NEIGHBOURS = CLAIMS
+
 ROWS = rf"""
 WITH bodies AS (
     SELECT
