@@ -228,10 +228,11 @@ class _Source:
                 prefix=older["bytes"] if older else None,
                 line=older["resume_line"] if older else None,
             )
-        same = scan and (
-            self._known("sha256 = $value ORDER BY source_id", scan.sha256)
-            or self._known("text_sha256 = $value ORDER BY source_id", scan.sha256)
-        )
+        same = None
+        if scan:
+            same = self._known("sha256 = $value ORDER BY source_id", scan.sha256) or self._known(
+                "text_sha256 = $value ORDER BY source_id", scan.sha256
+            )
         if same and not self._reads_other_times(same):
             return same["source_id"], "known before"
         grown = older if older and scan and scan.prefix_sha256 == older["sha256"] else None
@@ -344,7 +345,8 @@ class _Source:
             database.execute(f"DELETE FROM {table} WHERE source_id = $id AND line >= $line", id=id, line=line)
         (kept,) = database.fetch("SELECT count(*) FROM log_lines WHERE source_id = $id", id=id)[0]
         (unread,) = database.fetch(
-            "SELECT count(*) FROM unread_lines WHERE source_id = $id AND NOT starts_with(reason, 'field ')", id=id
+            "SELECT count(*) FROM unread_lines WHERE source_id = $id AND NOT starts_with(reason, 'field ')",
+            id=id,
         )[0]
         joined, blank = grown["resume_joined"], grown["resume_blank"]
         duplicates = line - 1 - kept - unread - joined - blank
@@ -376,7 +378,7 @@ class _Source:
                 for rows in stage.rejects():
                     self.database.take("unread_lines", rows)
                 self._keep(stage)
-                self.progress(text.bytes)
+                self.progress(text.read_bytes)
             if text.is_plain and not needs_year:
                 self.resume = stage.end_of_known()
             if getattr(loader, "NEEDS_ZONE", False):
@@ -384,7 +386,9 @@ class _Source:
                 self.zone_note = f"{self.zone}{newest} (times in the file carry none)"
             self._finish_log(stage)
             for line, size in text.cut.items():
-                self.database.execute(_CUT_LINE, id=self.source_id, line=line, size=size, kept=slabs.KEPT_OF_LONG_LINE)
+                self.database.execute(
+                    _CUT_LINE, id=self.source_id, line=line, size=size, kept=slabs.KEPT_OF_LONG_LINE
+                )
             self.counts |= vars(stage.counts)
 
     def _keep(self, stage: staging.Stage) -> None:
@@ -406,7 +410,9 @@ class _Source:
         """Drop what other sources hold, then make the rows that depend on several lines."""
         database, id = self.database, self.source_id
         text_sha = self.text.text_sha256
-        if text_sha != self.text.sha256 and self._known(f"source_id <> {id} AND text_sha256 = $value", text_sha):
+        if text_sha != self.text.sha256 and self._known(
+            f"source_id <> {id} AND text_sha256 = $value", text_sha
+        ):
             raise _Twin
         since = self.text.start.line_ends + 1 if self.text.start else 1
         dropped, self.poorer = overlap.drop(database, id, staging.line_tables(), bool(self.span[2]), since)
@@ -480,7 +486,7 @@ class _Source:
 
     def _is_shorter(self) -> bool:
         try:
-            return self.file.on_disk is not None and self.file.on_disk.stat().st_size < self.text.bytes
+            return self.file.on_disk is not None and self.file.on_disk.stat().st_size < self.text.read_bytes
         except OSError:
             return True
 
@@ -500,7 +506,7 @@ class _Source:
             path=self.file.path,
             sha=text.sha256,
             kind=self.name,
-            bytes=text.bytes,
+            bytes=text.read_bytes,
             lines=text.lines,
             zone=self.zone_note,
             notes="; ".join(dict.fromkeys(text.notes)) or None,

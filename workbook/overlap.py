@@ -22,7 +22,9 @@ def drop(
     database.execute("CREATE OR REPLACE TEMP TABLE used (line BIGINT)")
     for other, other_is_coarse, low, high in database.fetch(_OVERLAPPING, id=source_id):
         unit = "second" if other_is_coarse or is_coarse else "microsecond"
-        database.execute(_MATCHED.format(unit=unit), id=source_id, other=other, low=low, high=high, since=since_line)
+        database.execute(
+            _MATCHED.format(unit=unit), id=source_id, other=other, low=low, high=high, since=since_line
+        )
         matched = int(database.fetch("SELECT count(*) FROM matched")[0][0])
         if not matched:
             continue
@@ -48,7 +50,9 @@ def _take_out(database: Database, source_id: int, column: str, tables: Iterable[
     matched = f"source_id = $id AND line IN (SELECT {column} FROM matched)"
     for table in ("log_lines", *tables):
         database.execute(f"DELETE FROM {table} WHERE {matched}", id=source_id)
-    database.execute(f"DELETE FROM unread_lines WHERE {matched} AND starts_with(reason, 'field ')", id=source_id)
+    database.execute(
+        f"DELETE FROM unread_lines WHERE {matched} AND starts_with(reason, 'field ')", id=source_id
+    )
 
 
 # The order is that of the files' own times, not of loading.

@@ -77,7 +77,12 @@ class Slab:
 
 
 def scan(
-    file: File, *, prefix: int | None = None, line: int | None = None, start: Mark | None = None, end: int | None = None
+    file: File,
+    *,
+    prefix: int | None = None,
+    line: int | None = None,
+    start: Mark | None = None,
+    end: int | None = None,
 ) -> Scan:
     """Hash a file as it lies, without decompressing.
 
@@ -137,7 +142,7 @@ class Text:
 
     Decompresses gz, decodes UTF-16 and UTF-8 (bytes that are neither become U+FFFD and are counted), makes CRLF to LF.
     ``head`` holds the first lines at once. ``sha256`` is the hash of the file, ``text_sha256`` that of its clean text,
-    the same for a log and its gz (None when only the end of the file was read); both, and ``bytes``, ``lines``,
+    the same for a log and its gz (None when only the end of the file was read); both, and ``read_bytes``, ``lines``,
     ``notes`` and ``cut``, are right once everything was read. ``cut`` gives, by number, the bytes of lines that were
     too long to keep. ``is_plain``: a line of the text is a line of the file's own bytes. Raises LoadError for an empty
     file, one that is no text, and an archive that is cut off or made to fill the disk.
@@ -174,7 +179,7 @@ class Text:
             self._raw.close()
 
     @property
-    def bytes(self) -> int:
+    def read_bytes(self) -> int:
         """How many bytes of the file were read."""
         return self._hashed.count + (self.start.bytes if self.start else 0)
 
@@ -307,7 +312,9 @@ class Text:
     def _chunks(self) -> Iterator[bytes]:
         """The decompressed bytes."""
         first, self._first = self._first, b""
-        left = None if self.end is None or self._zipped else self.end - (self.start.bytes if self.start else 0)
+        left = (
+            None if self.end is None or self._zipped else self.end - (self.start.bytes if self.start else 0)
+        )
         while True:
             chunk = first or self._stream.read(_PIECE)
             first = b""

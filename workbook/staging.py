@@ -175,7 +175,9 @@ class Stage:
         self.database.execute(f"DELETE FROM fresh WHERE {broken}")
         if not self._count("FROM refused"):
             return []
-        return [self.database.rows(f"SELECT {self.source_id}::INTEGER AS source_id, * FROM refused ORDER BY line")]
+        return [
+            self.database.rows(f"SELECT {self.source_id}::INTEGER AS source_id, * FROM refused ORDER BY line")
+        ]
 
     def records(self) -> Rows:
         """Return the records as rows for log_lines."""
@@ -230,7 +232,11 @@ class Stage:
         after = dict(
             self.database.fetch(f"SELECT place, count(*) FROM placed WHERE line > {line} GROUP BY place")
         )
-        return int(line), self.counts.joined - after.get("joined", 0), self.counts.blank - after.get("blank", 0)
+        return (
+            int(line),
+            self.counts.joined - after.get("joined", 0),
+            self.counts.blank - after.get("blank", 0),
+        )
 
     def _count(self, rows: str) -> int:
         return int(self.database.fetch(f"SELECT count(*) {rows}")[0][0])
