@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from itertools import islice
 from zoneinfo import ZoneInfo
 
 from workbook.errors import LoadError, UsageError
+from workbook.loaders import Reading
 from workbook.window import read_offset
 
 LONGEST_RECORD = 500
@@ -77,6 +78,32 @@ def _quoted(lines: list[str], at: int, delimiter: str) -> Record:
 def continued(lines: list[str], record: Record) -> int:
     """Return how many lines of the record come after its first and are not blank (a blank line is counted as blank)."""
     return sum(bool(line.strip()) for line in lines[record.line : record.line + record.span - 1])
+
+
+def rows(
+    lines: list[str],
+    header: Record,
+    delimiter: str,
+    reading: Reading,
+    fit: Callable[[list[str]], list[str] | str],
+) -> Iterator[tuple[Record, list[str]]]:
+    """Give the records behind a header, each with its cells; what is none goes to ``reading``.
+
+    ``fit`` returns the cells of a row, or the reason why they are none. A header that is printed again, and the further
+    lines of a record, are joined.
+    """
+    first = header.line + header.span - 1
+    for record in records([""] * first + lines[first:], delimiter):
+        if record.cells == header.cells:
+            reading.joined += 1 + continued(lines, record)
+            continue
+        fitting = "a quotation mark is not closed" if record.cells is None else fit(record.cells)
+        if isinstance(fitting, str):
+            span = range(record.line, record.line + record.span)
+            reading.unread += [(at, fitting, lines[at - 1]) for at in span if lines[at - 1].strip()]
+            continue
+        reading.joined += continued(lines, record)
+        yield record, fitting
 
 
 def plain(header: str) -> str:

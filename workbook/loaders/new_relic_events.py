@@ -154,25 +154,15 @@ def _rows(
     clock: _cells.Clock,
     reading: Reading,
 ) -> Iterator[dict[str, object]]:
-    first = header.line + header.span - 1
     factors = [_factor(cell, name) for cell, name in zip(header.cells or [], names, strict=True)]
-    for record in _cells.records([""] * first + lines[first:], delimiter):
-        cells = record.cells
-        if cells == header.cells:
-            reading.joined += 1 + _cells.continued(lines, record)
-            continue
-        reason = None
-        if cells is None:
-            reason = "a quotation mark is not closed"
-        elif any(cells[len(names) :]):
-            reason = "more cells than headers"
-        elif all(_cells.missing(cell) for cell, name in zip(cells, names, strict=False) if name):
-            reason = "not a transaction"
-        if reason or cells is None:
-            span = range(record.line, record.line + record.span)
-            reading.unread += [(at, reason or "", lines[at - 1]) for at in span if lines[at - 1].strip()]
-            continue
-        reading.joined += _cells.continued(lines, record)
+
+    def fit(cells: list[str]) -> list[str] | str:
+        if any(cells[len(names) :]):
+            return "more cells than headers"
+        known = (cell for cell, name in zip(cells, names, strict=False) if name)
+        return "not a transaction" if all(map(_cells.missing, known)) else cells
+
+    for record, cells in _cells.rows(lines, header, delimiter, reading, fit):
         row, bad = _row(cells, names, factors, clock)
         reading.unread += [(record.line, f"field {name}", lines[record.line - 1]) for name in bad]
         yield {"line": record.line, **row}

@@ -282,26 +282,12 @@ def _clock(series: _Series, context: Context) -> _cells.Clock:
 
 
 def _rows(lines: list[str], series: _Series, reading: Reading) -> Iterable[tuple[_cells.Record, list[str]]]:
-    header = series.record
-    first = header.line + header.span - 1
-    for record in _cells.records([""] * first + lines[first:], series.delimiter):
-        cells = record.cells
-        if cells == header.cells:
-            reading.joined += 1 + _cells.continued(lines, record)
-            continue
-        reason = None
-        if cells is None:
-            reason = "a quotation mark is not closed"
-        elif any(cells[len(header.cells or []) :]):
-            reason = "more cells than headers"
-        elif sum(not _cells.missing(cell) for cell in cells) < 2:
-            reason = "not a row of the chart"
-        if reason or cells is None:
-            span = range(record.line, record.line + record.span)
-            reading.unread += [(at, reason or "", lines[at - 1]) for at in span if lines[at - 1].strip()]
-            continue
-        reading.joined += _cells.continued(lines, record)
-        yield record, cells
+    def fit(cells: list[str]) -> list[str] | str:
+        if any(cells[len(series.record.cells or []) :]):
+            return "more cells than headers"
+        return cells if sum(not _cells.missing(cell) for cell in cells) > 1 else "not a row of the chart"
+
+    return _cells.rows(lines, series.record, series.delimiter, reading, fit)
 
 
 def _time(

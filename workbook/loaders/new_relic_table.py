@@ -234,37 +234,19 @@ def _unread_columns(table: _Table) -> list[str]:
 
 
 def _read_rows(lines: list[str], table: _Table, reading: Reading) -> None:
-    header = table.record.cells or []
-    after = [
-        *[""] * (table.record.line + table.record.span - 1),
-        *lines[table.record.line + table.record.span - 1 :],
-    ]
-    rows: list[tuple[_cells.Record, list[str]]] = []
     told_apart = 0
-    for record in _cells.records(after, table.delimiter):
-        cells = record.cells
-        if cells == header:
-            reading.joined += 1 + _cells.continued(lines, record)
-            continue
-        reason = None
-        if cells is None:
-            reason = "a quotation mark is not closed"
-        elif len([cell for cell in cells if cell]) < 2:
-            reason = "not a row of the table"
-        elif any(cells[len(header) :]):
-            cells = _regrouped(cells, table)
-            told_apart += cells is not None
-            reason = (
-                "more cells than headers (thousands separators without quotation marks)"
-                if cells is None
-                else None
-            )
-        if reason or cells is None:
-            span = range(record.line, record.line + record.span)
-            reading.unread += [(at, reason or "", lines[at - 1]) for at in span if lines[at - 1].strip()]
-            continue
-        reading.joined += _cells.continued(lines, record)
-        rows.append((record, cells))
+
+    def fit(cells: list[str]) -> list[str] | str:
+        nonlocal told_apart
+        if sum(cell != "" for cell in cells) < 2:
+            return "not a row of the table"
+        if not any(cells[len(table.record.cells or []) :]):
+            return cells
+        whole = _regrouped(cells, table)
+        told_apart += whole is not None
+        return whole or "more cells than headers (thousands separators without quotation marks)"
+
+    rows = list(_cells.rows(lines, table.record, table.delimiter, reading, fit))
     if told_apart:
         reading.notes.append(
             f"{told_apart} rows had thousands separators without quotation marks, told apart by Count × Avg = Total"
