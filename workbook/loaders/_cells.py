@@ -26,9 +26,16 @@ _ISO = re.compile(
     r"(\d{4}[-/]\d\d?[-/]\d\d?)(?:[T ]+(\d\d?:\d\d(?::\d\d)?)(?:[.,](\d{1,9}))?)? ?(Z|UTC|GMT|[+-]\d\d:?\d\d)?",
     re.ASCII | re.I,
 )
-_SPELLED = ("%b %d %Y %I:%M:%S %p", "%b %d %Y %I:%M %p", "%b %d %Y %H:%M:%S", "%b %d %Y %H:%M", "%b %d %Y")
-_EPOCH_UNITS = ((1_000_000, 10**9), (1_000, 10**12), (1, 10**15), (0.001, 10**18))
-"""µs in one, and the least number that is taken for it: s, ms, µs, ns."""
+_SPELLED = (
+    "%b %d %Y %H:%M:%S.%f",
+    "%b %d %Y %I:%M:%S %p",
+    "%b %d %Y %I:%M %p",
+    "%b %d %Y %H:%M:%S",
+    "%b %d %Y %H:%M",
+    "%b %d %Y",
+)
+_EPOCH_UNITS = ((1_000_000, 1, 10**9), (1_000, 1, 10**12), (1, 1, 10**15), (1, 1_000, 10**18))
+"""µs in one (a fraction), and the least number that is taken for it: s, ms, µs, ns."""
 _EPOCH_START = datetime(1970, 1, 1)
 
 
@@ -86,6 +93,8 @@ def rows(
     delimiter: str,
     reading: Reading,
     fit: Callable[[list[str]], list[str] | str],
+    *,
+    strip: bool = True,
 ) -> Iterator[tuple[Record, list[str]]]:
     """Give the records behind a header, each with its cells; what is none goes to ``reading``.
 
@@ -93,7 +102,7 @@ def rows(
     lines of a record, are joined.
     """
     first = header.line + header.span - 1
-    for record in records([""] * first + lines[first:], delimiter):
+    for record in records([""] * first + lines[first:], delimiter, strip=strip):
         if record.cells == header.cells:
             reading.joined += 1 + continued(lines, record)
             continue
@@ -167,7 +176,7 @@ class Clock:
         return local - read_offset("Z" if offset.upper() == "GMT" else offset)
 
     def _spelled(self, text: str) -> datetime | None:
-        words = " ".join(text.replace(",", " ").split())
+        words = " ".join(re.sub("[,@]", " ", text).split())
         month = re.sub(r"^([A-Za-z]{3})[a-z]*\.?", r"\1", words)
         for form in _SPELLED:
             try:
@@ -201,8 +210,10 @@ class Clock:
 
 def _epoch(value: float | int) -> datetime | None:
     """The time of an epoch in s, ms, µs or ns, by its size: each is that of 2001 to 5138 in one unit only."""
-    micros = next((value * unit for unit, least in _EPOCH_UNITS if least <= value < 100 * least), None)
-    return None if micros is None else _EPOCH_START + timedelta(microseconds=round(micros))
+    for times, by, least in _EPOCH_UNITS:
+        if least <= value < min(100 * least, 2**63):
+            return _EPOCH_START + timedelta(microseconds=round(value * times if by == 1 else value // by))
+    return None
 
 
 def _zone(name: str, path: str) -> tzinfo:

@@ -89,15 +89,16 @@ def _moment(text: str) -> str:
     """SQL for the UTC time of a text: ISO 8601, without an offset UTC; or an epoch in s, ms, µs or ns."""
     return rf"""
         CASE
+            WHEN regexp_matches({text}, '[+-](1[5-9]|[2-9]\d):?\d\d$') THEN NULL
             WHEN {text}[5] = '-' AND {text}[14] = ':'
                 THEN coalesce(
                     try_cast({text} AS TIMESTAMPTZ),
                     try_cast(regexp_replace(upper({text}), ' ([+-])', '\1') AS TIMESTAMPTZ)
                 ) AT TIME ZONE 'UTC'
-            WHEN regexp_full_match({text}, '\d{{10,11}}(\.\d+)?') THEN make_timestamp((1000000 * {text}::DOUBLE)::BIGINT)
-            WHEN regexp_full_match({text}, '\d{{13,14}}(\.\d+)?') THEN make_timestamp((1000 * {text}::DOUBLE)::BIGINT)
-            WHEN regexp_full_match({text}, '\d{{16,17}}') THEN make_timestamp({text}::BIGINT)
-            WHEN regexp_full_match({text}, '[1-8]\d{{18}}') THEN make_timestamp({text}::BIGINT // 1000)
+            WHEN regexp_full_match({text}, '[1-9]\d{{9,10}}(\.\d+)?') THEN make_timestamp((1000000 * {text}::DOUBLE)::BIGINT)
+            WHEN regexp_full_match({text}, '[1-9]\d{{12,13}}(\.\d+)?') THEN make_timestamp((1000 * {text}::DOUBLE)::BIGINT)
+            WHEN regexp_full_match({text}, '[1-9]\d{{15,16}}') THEN make_timestamp({text}::BIGINT)
+            WHEN regexp_full_match({text}, '[1-9]\d{{18}}') THEN make_timestamp(try_cast({text} AS BIGINT) // 1000)
         END"""
 
 
@@ -156,7 +157,7 @@ timed AS (
 bodies AS (
     SELECT
         *,
-        try_cast(nullif(envelope.time, '') AS TIMESTAMPTZ) AT TIME ZONE 'UTC' AS own_time,
+        {_moment("envelope.time")} AS own_time,
         substr(whole, coalesce(length(envelope.head), 0) + 1) AS body,
         envelope.in_words <> '' AND envelope.host <> 'host ' AND (body = '-' OR starts_with(body, '- ')) AS dashed
     FROM timed
