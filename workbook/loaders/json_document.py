@@ -10,12 +10,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import parse_qs
 
-from workbook.loaders import Context, Reading, _stores
+from workbook.loaders import Context, Reading, _json, _stores
 
 TITLE = "log store's JSON, documents of many events (pages, arrays, webhooks)"
 
@@ -97,188 +94,68 @@ NOT_MINE = (
 )
 
 _LISTS = ("events", "logs", "data", "results", "entries", "records", "hits")
-_OPENED = re.compile(rf'\s*\[|.*?"(?:{"|".join(_LISTS)})"\s*:\s*\[', re.DOTALL)
-_BEGINNING = 20_000
+_INSIDE = ("data", "hits", "actor", "account", "nrql", "payload")
+_OPENED = _json.opening(*_LISTS)
+_EMPTY = re.compile(r'\{[^\[]*"(?:events|logs)"\s*:\s*\[\s*\][^\n]*"(?:min_id|pageInfo)"')
 _LOOKED_AT = 200_000
-_BLANKS = re.compile(r"[ \t\r]*")
-_BETWEEN = re.compile(r"[\s,]*")
-_DECODER = json.JSONDecoder()
-
-
-@dataclass
-class _Document:
-    """What stands at one place of the file: the physical line it begins on, and its events, or why it has none.
-
-    ``rest`` is the text behind the last whole event of a document that is cut off.
-    """
-
-    line: int
-    text: str
-    span: int = 1
-    events: list[Any] = field(default_factory=list)
-    fault: str | None = None
-    rest: str | None = None
+_DEEPEST = 6
 
 
 def read(lines: list[str], context: Context) -> Reading:
     """Return the events as log lines: line, time, received_at (UTC), source, process, message."""
-    documents = list(_documents(lines))
-    one_a_line = all(document.span == 1 and len(document.events) <= 1 for document in documents)
-    one_a_line = one_a_line and not any(document.events and document.fault for document in documents)
-    reading, events, count = Reading(), [], 0
-    for document in documents:
-        reading.joined += one_a_line and document.fault is None and not document.events
-        for event in document.events:
+    documents = [(document, _events(document.values)) for document in _json.documents(lines, _OPENED)]
+    one_a_line = all(
+        document.span == 1 and len(events) + (document.fault is not None) <= 1
+        for document, events in documents
+    )
+    reading, kept, count = Reading(), [], 0
+    for document, events in documents:
+        reading.joined += one_a_line and document.fault is None and not events
+        for event in events:
             count += 1
             line = document.line if one_a_line else count
             values = _stores.values(event if isinstance(event, dict) else {})
             if values["message"] is not None:
-                events.append(_stores.Event(line, values, _shown(event)))
+                kept.append(_stores.Event(line, values, json.dumps(event)))
             else:
-                reading.unread.append((line, "an event without a message", _shown(event)))
+                reading.unread.append((line, "an event without a message", json.dumps(event)))
         if document.fault is not None:
             count += 1
-            text = document.text if document.rest is None else document.rest
-            reading.unread.append(
-                (document.line if one_a_line else count, document.fault, _stores.storable(text))
-            )
+            line = document.line if one_a_line else count
+            reading.unread.append((line, document.fault, _stores.storable(document.unread)))
     reading.lines = None if one_a_line else count
-    reading.tables["log_lines"] = _stores.log_lines(events, _stores.moment, reading)
+    reading.tables["log_lines"] = _stores.log_lines(kept, _stores.moment, reading)
     return reading
 
 
-def _shown(event: Any) -> str:
-    return json.dumps(event)
-
-
-def _documents(lines: list[str]) -> Iterator[_Document]:
-    """Every JSON value of the file that is on lines of its own, and every line that is none."""
-    whole: str | None = None
-    offsets: list[int] = []
-    at = 0
-    while at < len(lines):
-        text = lines[at].strip()
-        document = _Document(at + 1, lines[at])
-        at += 1
-        if not text:
-            continue
-        try:
-            document.events = _events(_values(_form(text), 0, len(text))[0])
-        except (ValueError, RecursionError) as error:
-            document.fault = f"not JSON: {_why(error)}"
-            if text[0] in "{[" and getattr(error, "pos", 0) >= len(text):
-                if whole is None:
-                    whole, offsets = _joined(lines)
-                start = offsets[document.line - 1]
-                end = _end_of_document(whole, start, document)
-                if (
-                    end is None
-                    and not _follows_json(lines, at)
-                    and _OPENED.match(whole[start : start + _BEGINNING])
-                ):
-                    _keep_whole_events(whole[start:], document)
-                    end = len(whole)
-                if end is not None:
-                    document.span = whole.count("\n", start, end) + 1
-                    at = document.line - 1 + document.span
-            else:
-                _keep_whole_events(_form(text), document)
-        yield document
-
-
-def _why(error: Exception) -> str:
-    return str(getattr(error, "msg", str(error)[:80]))
-
-
-def _form(text: str) -> str:
-    """The JSON on one line: what a webhook sends as a form stands in its field ``payload``."""
-    if (not text.startswith("payload=") and "&payload=" not in text[:_BEGINNING]) or text[0] in "{[":
-        return text
-    rest = text.partition("payload=")[2]
-    return (
-        rest.strip() if rest.startswith("{") else parse_qs("payload=" + rest).get("payload", [""])[0].strip()
-    )
-
-
-def _values(text: str, at: int, last: int) -> tuple[list[Any], int]:
-    """The JSON values from ``at`` on, until one ends at ``last`` or at the end of its line; and where that is."""
-    values = []
-    while True:
-        value, at = _DECODER.raw_decode(text, at)
-        values.append(value)
-        at = _BLANKS.match(text, at).end()  # type: ignore[union-attr]
-        if at >= min(last, len(text)) or text[at] == "\n":
-            return values, at
-
-
-def _joined(lines: list[str]) -> tuple[str, list[int]]:
-    offsets = [0]
-    for line in lines:
-        offsets.append(offsets[-1] + len(line) + 1)
-    return "\n".join(lines), offsets
-
-
-def _end_of_document(whole: str, start: int, document: _Document) -> int | None:
-    """Read the document that begins there into ``document`` and return where it ends; None when it never does."""
-    start += len(document.text) - len(document.text.lstrip())
-    try:
-        values, end = _values(whole, start, len(whole))
-    except (ValueError, RecursionError):
-        return None
-    document.events, document.fault = _events(values), None
-    return end
-
-
-def _keep_whole_events(text: str, document: _Document) -> None:
-    """Read the events up to the first that is not whole into ``document``; the text from there on is its rest."""
-    opened = _OPENED.match(text[:_BEGINNING])
-    if opened is None:
-        return
-    events, at = [], opened.end()
-    try:
-        while (at := _BETWEEN.match(text, at).end()) < len(text):  # type: ignore[union-attr]
-            event, at = _DECODER.raw_decode(text, at)
-            events.append(event)
-        said = "Unterminated list"
-    except (ValueError, RecursionError) as error:
-        said = _why(error)
-    document.events = _events([events])
-    document.fault, document.rest = f"the document is cut off or damaged here ({said})", text[at:]
-
-
-def _follows_json(lines: list[str], at: int) -> bool:
-    """Whether the next line that is not blank is JSON of its own: then the one before is a line that was cut off."""
-    following = next((line for line in lines[at:] if line.strip()), None)
-    try:
-        return following is not None and isinstance(json.loads(following), dict | list)
-    except (ValueError, RecursionError):
-        return False
-
-
-def _events(values: list[Any]) -> list[Any]:
+def _events(values: list[Any], depth: int = _DEEPEST) -> list[Any]:
     """The events in the values: of a page, of an array of events or pages, or the value itself."""
     found: list[Any] = []
     for value in values:
         for item in value if isinstance(value, list) else [value]:
             page = _page(item)
-            found.extend([_object(item)] if page is None else map(_object, page))
+            found.extend([_object(item)] if page is None or not depth else _events([page], depth - 1))
     return found
 
 
-def _page(item: Any) -> list[Any] | None:
+def _page(item: Any, depth: int = _DEEPEST) -> list[Any] | None:
     """The events of a page; None for what is no page."""
-    if not isinstance(item, dict):
+    if not isinstance(item, dict) or any(name in item for name in ("message", "msg")):
         return None
-    if isinstance(item.get("payload"), dict | str) and "message" not in item:
-        return _page(_parsed(item["payload"]))
-    held = [item.get(name) for name in _LISTS]
-    held += [inner["hits"] for inner in held if isinstance(inner, dict) and "hits" in inner]
-    return next((one for one in held if isinstance(one, list)), None)
+    for name in _LISTS:
+        if isinstance(item.get(name), list):
+            return list(item[name])
+    held = (
+        [_parsed(item[name]) for name in _INSIDE if isinstance(item.get(name), dict | str)] if depth else []
+    )
+    inner = (_page(one, depth - 1) for one in held)
+    return next((page for page in inner if page is not None), None)
 
 
-def _parsed(payload: Any) -> Any:
+def _parsed(value: Any) -> Any:
+    """An object that a field holds, also as text."""
     try:
-        return json.loads(payload) if isinstance(payload, str) else payload
+        return json.loads(value) if isinstance(value, str) else value
     except (ValueError, RecursionError):
         return None
 
@@ -292,28 +169,16 @@ def _object(item: Any) -> Any:
 
 def score(head: list[str]) -> float:
     """Return how sure the first event makes it: one with a time and a message, in a list or over several lines."""
-    text = _form("\n".join(head)[:_LOOKED_AT].strip())
+    text = _json.form("\n".join(head)[:_LOOKED_AT].strip())
     if not text.startswith(("{", "[")):
         return 0.0
-    opened = _OPENED.match(text[:_BEGINNING])
-    first = _first(text, _BETWEEN.match(text, opened.end()).end()) if opened else None  # type: ignore[union-attr]
-    if (
-        opened
-        and first is None
-        and re.match(r'\s*\{[^\[]*"(?:events|logs)"\s*:\s*\[\s*\][^\n]*"(?:min_id|pageInfo)"', text)
-    ):
-        return 0.9
-    if _is_event(first):
+    alone = _json.first_value(text)
+    whole = _events([alone])
+    if whole and whole[0] is not alone and _is_event(whole[0]):
         return 0.95
-    return 0.5 if _is_event(_first(text, 0)) else 0.0
-
-
-def _first(text: str, at: int) -> Any:
-    try:
-        found = _events([_DECODER.raw_decode(text, at)[0]])
-    except (ValueError, RecursionError):
-        return None
-    return found[0] if found else None
+    if _is_event(_object(_json.first_value(text, _OPENED))):
+        return 0.95
+    return 0.5 if _is_event(alone) else 0.9 if _EMPTY.match(text) else 0.0
 
 
 def _is_event(item: Any) -> bool:
