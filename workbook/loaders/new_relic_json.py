@@ -22,6 +22,7 @@ import pandas as pd
 from workbook.loaders import (
     Context,
     Reading,
+    _cells,
     _json,
     _nrql,
     _stores,
@@ -130,7 +131,8 @@ NOT_MINE = (
     '{"results":[{"id":7,"price":3}]}\n',
 )
 
-_OPENED = _json.opening("events", "results")
+# the events inside of the results, where there are any
+_OPENED = re.compile(r'\s*\[|.*?"events"\s*:\s*\[|.*?"results"\s*:\s*\[', re.DOTALL)
 _LOOKED_AT = 200_000
 _MARK = re.compile(
     r'"(?:metric_data|timeSeries|performanceStats|beginTimeSeconds|inspectedCount|nrql|totalResult)"\s*:'
@@ -218,20 +220,34 @@ def _read_as_csv(
 ) -> None:
     """Read rows of one kind as the CSV that the same query exports, and put their own lines and texts back."""
     module = {"series": new_relic_series, "events": new_relic_events, "table": new_relic_table}[name]
-    headers = list(dict.fromkeys(header for _, row in numbered for header in row.cells))
+    headers, left = _headers(name, [row for _, row in numbered])
+    if left:
+        reading.notes.append(f"columns not read: {', '.join(map(_stores.storable, left[:10]))}")
     texts = [_csv_line(headers), *(_csv_line([row.cells.get(h, "") for h in headers]) for _, row in numbered)]
     found = module.read(texts, context, sure=True)
     lines = {at: line for at, (line, _) in enumerate(numbered, 2)}
     shown = {line: _stores.storable(json.dumps(row.cells)) for line, row in numbered}
-    refused = found.joined == 0
-    reading.joined += max(found.joined - 1, 0)
-    reading.unread += [
-        (lines[at], reason, shown[lines[at]]) for at, reason, _ in found.unread if not (refused and at == 1)
-    ]
+    reading.joined += found.joined - (1 not in {at for at, *_ in found.unread})
+    reading.unread += [(lines[at], reason, shown[lines[at]]) for at, reason, _ in found.unread if at in lines]
     reading.notes += found.notes
     reading.zone = reading.zone or found.zone
     for table, frame in found.tables.items():
         _add(reading, table, frame.assign(line=frame["line"].map(lines).astype("Int64")))
+
+
+def _headers(name: str, rows: list[_nrql.Row]) -> tuple[list[str], list[str]]:
+    """The columns of the rows, and those left out: a number under a name of the person's own has no known unit."""
+    headers = list(dict.fromkeys(header for row in rows for header in row.cells))
+    if name == "events":
+        return headers, []
+    own = [
+        header
+        for header in headers
+        if not _nrql.is_function(header)
+        and header not in ("beginTimeSeconds", "endTimeSeconds")
+        and all(_cells.number(row.cells[header]) is not None for row in rows if row.cells.get(header))
+    ]
+    return [header for header in headers if header not in own], own
 
 
 def _csv_line(cells: list[str]) -> str:

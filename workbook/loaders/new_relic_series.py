@@ -49,8 +49,10 @@ _LIKELY = {
     "java", "jvm", "node", "nodejs", "go", "net", "perl",
 }  # fmt: skip
 _FUNCTION = re.compile(
-    r"(average|avg|median|percentile|max|min|sum|stddev|rate|count)\s*[(.]\s*(?!m?s\)|%).+", re.I
+    r"(average|avg|median|percentile|max|min|sum|stddev|rate|count|uniquecount|latest|earliest)\s*[(.]\s*(?!m?s\)|%)(.+)",
+    re.I,
 )
+_OF_TIME = re.compile(r"duration|time|latency|gccumulative", re.I)
 _RATE_OF_COUNT = re.compile(r"rate\s*\(\s*count\s*\(.*\)\s*,\s*(\d+)\s*(second|minute|hour)s?\s*\)", re.I)
 _COUNT_OF = re.compile(r"count\s*\(.*\)", re.I)
 _NO_DURATION = re.compile(r"apdex|%|\b(percent(age)?|rate|ratio|errors?)\b", re.I)
@@ -249,7 +251,10 @@ def _part(header: str) -> _Part | None:
         return None
     if unit is not None:
         return _Part(header, 1000.0 if unit == "s" else 1.0)
-    asked = _FUNCTION.fullmatch(header.strip()) is not None or word.endswith("duration")
+    function = _FUNCTION.fullmatch(header.strip())
+    if function and not _OF_TIME.search(function[2]):
+        return None
+    asked = function is not None or word.endswith("duration")
     return _Part(header, 1000.0 if asked and not re.search(r"\*\s*1000\b", header) else 1.0)
 
 

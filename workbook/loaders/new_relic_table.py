@@ -23,7 +23,8 @@ _TOLERANCE = 0.01
 _MOST_GROUPINGS = 5_000
 _TOTAL = re.compile(r"all\b.*\btransactions|all|totals?", re.I)
 _APDEX_WITH_T = re.compile(r"(\d\.\d\d)\s*[\[(]?\s*(\d+(?:\.\d+)?)\s*s?[\])]?", re.ASCII)
-_FUNCTION = re.compile(r"(average|avg|min|max|sum|stddev|count|apdex)\s*\(.*\)", re.I)
+_FUNCTION = re.compile(r"(average|avg|min|max|sum|stddev|count|apdex)\s*\((.*)\)", re.I)
+_PART_OF_TIME = ("database", "datastore", "external", "queue", "memcache", "gc")
 _TIME_COLUMN = re.compile(r"timestamp|begin|(time|date)( \(utc\))?$")
 _TIMES = ("avg_ms", "min_ms", "max_ms", "stddev_ms", "total_ms")
 _COLUMNS = ("line", "name", "is_total", "calls", *_TIMES, "throughput_rpm", "apdex", "apdex_t", "share")
@@ -198,7 +199,13 @@ def _column(header: str) -> _Column | None:
     word, unit = _cells.plain(header), _cells.unit(header)
     function = _FUNCTION.fullmatch(header.strip())
     if function:
-        name = _FUNCTIONS[function[1].lower()]
+        name, of = _FUNCTIONS[function[1].lower()], _cells.plain(function[2].partition("*")[0])
+        if (
+            name in _TIMES
+            and of not in ("ms", "s")
+            and (of.startswith(_PART_OF_TIME) or not of.endswith(("duration", "totaltime")))
+        ):
+            return None
         milliseconds = "1000" in header or unit == "ms"
         return _Column(name, 1000.0 if name in _TIMES and not milliseconds else 1.0)
     if "%" in header or "percent" in header.lower():
