@@ -178,7 +178,7 @@ def _find(lines: list[str], *, sure: bool = False) -> _Table | None:
         for number, record in enumerate(_cells.records(lines[: 3 * _LAST_HEADER_LINE], delimiter)):
             if number >= _LAST_HEADER_LINE:
                 break
-            if record.cells is None or len(record.cells) < (2 if sure else 3):
+            if record.cells is None or len(record.cells) < 2:
                 continue
             table = _Table(record, delimiter, _columns(record.cells))
             if _is_ours(table) or (sure and number == 0 and "name" in table.names):
