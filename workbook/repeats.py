@@ -1,4 +1,4 @@
-"""The same row of a New Relic export by two ways, counted once: overlapping queries, a page and its JSON, a table again."""
+"""The same row of a New Relic export by two ways, counted once: overlapping queries, a page and its JSON, a table."""
 
 from __future__ import annotations
 

@@ -89,12 +89,14 @@ def _moment(text: str) -> str:
     """SQL for the UTC time of a text: ISO 8601, without an offset UTC; or an epoch in s, ms, µs or ns."""
     return rf"""
         CASE
-            WHEN regexp_matches({text}, '[+-](1[5-9]|[2-9]\d):?\d\d$') THEN NULL
             WHEN {text}[5] = '-' AND {text}[14] = ':'
-                THEN coalesce(
-                    try_cast({text} AS TIMESTAMPTZ),
-                    try_cast(regexp_replace(upper({text}), ' ([+-])', '\1') AS TIMESTAMPTZ)
-                ) AT TIME ZONE 'UTC'
+                THEN CASE
+                    WHEN NOT regexp_matches({text}, '[+-](1[5-9]|[2-9]\d):?\d\d$')
+                        THEN coalesce(
+                            try_cast({text} AS TIMESTAMPTZ),
+                            try_cast(regexp_replace(upper({text}), ' ([+-])', '\1') AS TIMESTAMPTZ)
+                        ) AT TIME ZONE 'UTC'
+                END
             WHEN regexp_full_match({text}, '[1-9]\d{{9,10}}(\.\d+)?') THEN make_timestamp((1000000 * {text}::DOUBLE)::BIGINT)
             WHEN regexp_full_match({text}, '[1-9]\d{{12,13}}(\.\d+)?') THEN make_timestamp((1000 * {text}::DOUBLE)::BIGINT)
             WHEN regexp_full_match({text}, '[1-9]\d{{15,16}}') THEN make_timestamp({text}::BIGINT)
@@ -108,9 +110,9 @@ WITH documents AS (
     SELECT
         line,
         CASE
-            WHEN json_valid(text) THEN text
-            WHEN contains(text, '\ud') OR contains(text, '\uD')
+            WHEN (contains(text, '\ud') OR contains(text, '\uD')) AND NOT json_valid(text)
                 THEN regexp_replace(text, '\\u[dD][89a-fA-F][0-9a-fA-F][0-9a-fA-F]', '?', 'g')
+            ELSE text
         END AS mended,
         CASE WHEN json_valid(mended) THEN mended END AS document
     FROM records
