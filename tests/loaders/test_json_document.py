@@ -36,6 +36,9 @@ WRAPPINGS = {
     "events on many lines": "\n".join(json.dumps(event, indent=1) for event in EVENTS),
     "events with nothing between": "".join(map(json.dumps, EVENTS)),
     "logs of an API": json.dumps({"logs": EVENTS, "pageInfo": {"prevPage": "", "nextPage": ""}}, indent=2),
+    "a webhook as an object": json.dumps({"payload": json.dumps(PAGE)}),
+    "a webhook after another field": "token=x&" + urlencode({"payload": json.dumps(PAGE)}),
+    "hits of a search": json.dumps({"took": 3, "hits": {"total": 3, "hits": [{"_source": one} for one in EVENTS]}}),
     "a webhook": urlencode({"payload": json.dumps({**PAGE, "saved_search": {"id": 7}})}),
     "a webhook, decoded": "payload=" + json.dumps({**PAGE, "saved_search": {"id": 7}}),
 }  # fmt: skip

@@ -118,3 +118,30 @@ def test_a_formula_stays_text_to_the_end(load_text: Callable[..., Workbook]) -> 
     formulas = ["=cmd|' /C calc'!A0", "+1+1", "-2+3", "@SUM(A1)", '=HYPERLINK("http://example.com")', "\t=1"]
     wb = load_text(as_csv([FIRST, *({"time": FIRST["time"], "message": text} for text in formulas)]))
     assert wb.sql("SELECT message FROM log_lines ORDER BY line")["message"].tolist()[1:] == formulas
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        {"timestamp": 1714979289000, "message": "heroku[router]: at=info", "logStreamName": "x", "ingestionTime": 1714979290000},
+        {"preview": False, "result": {"_time": "2024-05-06T07:08:09.000+00:00", "_raw": "heroku[router]: at=info"}},
+        {"_source": {"@timestamp": "2024-05-06T07:08:09Z", "message": "at=info", "appname": "heroku", "procid": "router"}},
+        {"id": "A", "attributes": {"timestamp": "2024-05-06T07:08:09Z", "message": "at=info",
+         "attributes": {"syslog": {"appname": "heroku", "procid": "router"}}}},
+        {"id": "A", "content": {"timestamp": "2024-05-06T07:08:09Z", "message": "heroku[router]: at=info"}},
+        {"dt": "2024-05-06 07:08:09.000 UTC", "message": "at=info", "syslog": {"appname": "heroku", "procid": "router"}},
+        {"timestamp": "2024-05-06T07:08:09Z", "app_name": "heroku", "proc_id": "router", "host": "host", "message": "at=info"},
+        {"time": "2024-05-06T07:08:09Z", "hostname": "shop", "severity": "INFO", "program": "heroku/router", "message": "at=info"},
+        {"ts": 1714979289, "process": "router", "msg": "at=info"},
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("form", ["json_lines", "json_document"])
+def test_an_event_of_every_store_becomes_the_same_line(
+    load_text: Callable[..., Workbook], event: dict[str, Any], form: str
+) -> None:
+    wb = load_text(
+        json.dumps(event) + "\n" if form == "json_lines" else json.dumps([event]), name="export.json"
+    )
+    assert wb.sources()["kind"].tolist() == [form]
+    found = wb.sql("SELECT time::VARCHAR AS time, source, process, message FROM log_lines")
+    assert found.values.tolist() == [["2024-05-06 07:08:09", "heroku", "router", "at=info"]]

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from workbook.loaders import _stores
+
 _DEEPEST = 8
 _FUNCTIONS = (
     "average|median|min|max|sum|stddev|count|rate|percentile|apdex|uniqueCount|latest|earliest|percentage"
@@ -33,6 +35,9 @@ class Row:
     cells: dict[str, str] = field(default_factory=dict)
     metric: Metric | None = None
     fault: str | None = None
+
+    def __str__(self) -> str:
+        return json.dumps(self.cells if self.metric is None else vars(self.metric))
 
 
 def is_function(header: str) -> bool:
@@ -87,12 +92,12 @@ def _header(content: Any) -> str | None:
     function, attribute = content.get("function"), content.get("attribute")
     if not isinstance(function, str):
         return None
-    return f"{function}({attribute})" if isinstance(attribute, str) else function
+    return _cell(f"{function}({attribute})" if isinstance(attribute, str) else function)
 
 
 def _answer(answer: dict[str, Any], asked: list[str | None], depth: int) -> Iterator[Row]:
     facet = (answer.get("metadata") or {}).get("facet") if isinstance(answer.get("metadata"), dict) else None
-    name = facet if isinstance(facet, str) else "facet name"
+    name = _cell(facet) if isinstance(facet, str) else "facet name"
     for one in _dicts(answer, "facets"):
         faceted = {name: _joined(one.get("name"))}
         buckets = list(_dicts(one, "timeSeries"))
@@ -167,7 +172,9 @@ def _named(value: dict[str, Any], header: str | None) -> dict[str, str]:
 
 def _percentiles(header: str, values: dict[str, Any]) -> dict[str, str]:
     attribute = header.partition("(")[2].rpartition(")")[0] or header
-    return {f"percentile({attribute}, {threshold})": _cell(value) for threshold, value in values.items()}
+    return {
+        _cell(f"percentile({attribute}, {threshold})"): _cell(value) for threshold, value in values.items()
+    }
 
 
 def _flat(row: dict[str, Any]) -> dict[str, str]:
@@ -179,7 +186,7 @@ def _flat(row: dict[str, Any]) -> dict[str, str]:
         cells["facet name"] = _joined(row["facet"])
     for key, value in row.items():
         found = _DOTTED.fullmatch(key)
-        header = f"{found[1]}({found[2]})" if found else key
+        header = f"{found[1]}({found[2]})" if found else _cell(key)
         if key in _LEFT_OUT:
             continue
         if isinstance(value, dict) and header.lower().startswith("percentile"):
@@ -198,7 +205,7 @@ def _metrics(data: dict[str, Any]) -> Iterator[Row]:
             numbers = {
                 key: float(value)
                 for key, value in (values.items() if isinstance(values, dict) else ())
-                if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e300
+                if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 1e300
             }
             yield Row(metric=Metric(_cell(metric.get("name")), _cell(part.get("from")), numbers))
 
@@ -206,4 +213,4 @@ def _metrics(data: dict[str, Any]) -> Iterator[Row]:
 def _cell(value: Any) -> str:
     if value is None:
         return ""
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return _stores.storable(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))

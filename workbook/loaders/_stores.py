@@ -20,13 +20,13 @@ import pandas as pd
 from workbook.loaders import Reading, _cells
 
 GENERATED = ("generated_at",)
-RECEIVED = ("received_at",)
+RECEIVED = ("received_at", "_source.received_at")
 TIME = (
     "time", "timestamp", "@timestamp", "_time", "dt", "datetime", "date", "ts", "eventTime", "event_time",
     "attributes.timestamp", "content.timestamp", "result._time", "_source.@timestamp", "_source.timestamp",
 )  # fmt: skip
 MESSAGE = (
-    "message", "msg", "@message", "_raw", "log", "text", "body", "line", "raw",
+    "message", "msg", "@message", "_raw", "log", "text", "body", "line", "raw", "logmsg", "textPayload",
     "attributes.message", "content.message", "result._raw", "_source.message",
 )  # fmt: skip
 PROGRAM = ("program", "_source.program", "syslog.program")
@@ -215,6 +215,16 @@ def values(event: dict[str, Any]) -> dict[str, str | None]:
         field: next((found for name in names if (found := _text(_inside(event, name))) is not None), None)
         for field, names in FIELDS.items()
     }
+
+
+def is_event(item: Any) -> bool:
+    """Say whether something is an object with a message and a time that can be read."""
+    if not isinstance(item, dict):
+        return False
+    found = values(item)
+    return found["message"] is not None and any(
+        moment(found[name] or "") for name in ("generated", "received", "time")
+    )
 
 
 def _inside(event: Any, name: str) -> Any:

@@ -98,6 +98,7 @@ _INSIDE = ("data", "hits", "actor", "account", "nrql", "payload")
 _OPENED = _json.opening(*_LISTS)
 _EMPTY = re.compile(r'\{[^\[]*"(?:events|logs)"\s*:\s*\[\s*\][^\n]*"(?:min_id|pageInfo)"')
 _LOOKED_AT = 200_000
+_EVENTS_LOOKED_AT = 20
 _DEEPEST = 6
 
 
@@ -114,11 +115,12 @@ def read(lines: list[str], context: Context) -> Reading:
         for event in events:
             count += 1
             line = document.line if one_a_line else count
+            text = document.text if one_a_line else json.dumps(event)
             values = _stores.values(event if isinstance(event, dict) else {})
             if values["message"] is not None:
-                kept.append(_stores.Event(line, values, json.dumps(event)))
+                kept.append(_stores.Event(line, values, text))
             else:
-                reading.unread.append((line, "an event without a message", json.dumps(event)))
+                reading.unread.append((line, "an event without a message", text))
         if document.fault is not None:
             count += 1
             line = document.line if one_a_line else count
@@ -173,16 +175,8 @@ def score(head: list[str]) -> float:
     if not text.startswith(("{", "[")):
         return 0.0
     alone = _json.first_value(text)
-    whole = _events([alone])
-    if whole and whole[0] is not alone and _is_event(whole[0]):
+    if any(event is not alone and _stores.is_event(event) for event in _events([alone])[:_EVENTS_LOOKED_AT]):
         return 0.95
-    if _is_event(_object(_json.first_value(text, _OPENED))):
+    if _stores.is_event(_object(_json.first_value(text, _OPENED))):
         return 0.95
-    return 0.5 if _is_event(alone) else 0.9 if _EMPTY.match(text) else 0.0
-
-
-def _is_event(item: Any) -> bool:
-    if not isinstance(item, dict):
-        return False
-    found = _stores.values(item)
-    return found["message"] is not None and any(found[name] for name in ("generated", "received", "time"))
+    return 0.5 if _stores.is_event(alone) else 0.9 if _EMPTY.match(text) else 0.0

@@ -129,8 +129,6 @@ def _is_event(line: str) -> bool:
     if not line.lstrip().startswith("{"):
         return False
     try:
-        event = json.loads(line)
+        return _stores.is_event(json.loads(line))
     except (ValueError, RecursionError):
         return False
-    found = _stores.values(event)
-    return found["message"] is not None and any(found[field] for field in ("generated", "received", "time"))

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -145,7 +144,7 @@ class _Kept:
 
     one_a_line: bool
     count: int = 0
-    by_reader: dict[str, list[tuple[int, _nrql.Row]]] = field(default_factory=dict)
+    by_reader: dict[str, list[tuple[int, str, _nrql.Row]]] = field(default_factory=dict)
     slices: list[dict[str, Any]] = field(default_factory=list)
 
 
@@ -165,7 +164,10 @@ def read(lines: list[str], context: Context) -> Reading:
         reading.joined += kept.one_a_line and document.fault is None and not rows
         for row in rows:
             kept.count += 1
-            _sort(row, document.line if kept.one_a_line else kept.count, kept, reading)
+            if kept.one_a_line:
+                _sort(row, document.line, document.text, kept, reading)
+            else:
+                _sort(row, kept.count, str(row), kept, reading)
         if document.fault is not None:
             kept.count += 1
             line = document.line if kept.one_a_line else kept.count
@@ -180,21 +182,19 @@ def read(lines: list[str], context: Context) -> Reading:
     return reading
 
 
-def _sort(row: _nrql.Row, line: int, kept: _Kept, reading: Reading) -> None:
+def _sort(row: _nrql.Row, line: int, text: str, kept: _Kept, reading: Reading) -> None:
     """Put a row with those of its table, or say why it has none."""
     reason = row.fault
     if row.metric is not None:
-        parts = list(_slice(row.metric, line, reading))
+        parts = list(_slice(row.metric, line, text, reading))
         kept.slices += parts
         reason = None if parts else "a metric without a response time"
     elif reason is None:
         name, reason = _reader(row.cells)
         if name:
-            kept.by_reader.setdefault(name, []).append((line, row))
+            kept.by_reader.setdefault(name, []).append((line, text, row))
     if reason is not None:
-        reading.unread.append(
-            (line, reason, _stores.storable(json.dumps(row.cells or row.metric, default=str)))
-        )
+        reading.unread.append((line, reason, text))
 
 
 def _reader(cells: dict[str, str]) -> tuple[str | None, str | None]:
@@ -205,7 +205,7 @@ def _reader(cells: dict[str, str]) -> tuple[str | None, str | None]:
     if "beginTimeSeconds" in cells and asked:
         return "series", None
     if kind != "Transaction":
-        return None, f"an event of the type {_stores.storable(kind)[:60]}, not a transaction"
+        return None, f"an event of the type {kind[:60]}, not a transaction"
     if "timestamp" in cells and not asked and (named or "duration" in cells):
         return "events", None
     if asked and named:
@@ -216,17 +216,20 @@ def _reader(cells: dict[str, str]) -> tuple[str | None, str | None]:
 
 
 def _read_as_csv(
-    name: str, numbered: list[tuple[int, _nrql.Row]], context: Context, reading: Reading
+    name: str, numbered: list[tuple[int, str, _nrql.Row]], context: Context, reading: Reading
 ) -> None:
     """Read rows of one kind as the CSV that the same query exports, and put their own lines and texts back."""
     module = {"series": new_relic_series, "events": new_relic_events, "table": new_relic_table}[name]
-    headers, left = _headers(name, [row for _, row in numbered])
+    headers, left = _headers(name, [row for _, _, row in numbered])
     if left:
-        reading.notes.append(f"columns not read: {', '.join(map(_stores.storable, left[:10]))}")
-    texts = [_csv_line(headers), *(_csv_line([row.cells.get(h, "") for h in headers]) for _, row in numbered)]
+        reading.notes.append(f"columns not read: {', '.join(left[:10])}")
+    texts = [
+        _csv_line(headers),
+        *(_csv_line([row.cells.get(h, "") for h in headers]) for _, _, row in numbered),
+    ]
     found = module.read(texts, context, sure=True)
-    lines = {at: line for at, (line, _) in enumerate(numbered, 2)}
-    shown = {line: _stores.storable(json.dumps(row.cells)) for line, row in numbered}
+    lines = {at: line for at, (line, _, _) in enumerate(numbered, 2)}
+    shown = {line: text for line, text, _ in numbered}
     reading.joined += found.joined - (1 not in {at for at, *_ in found.unread})
     reading.unread += [(lines[at], reason, shown[lines[at]]) for at, reason, _ in found.unread if at in lines]
     reading.notes += found.notes
@@ -261,7 +264,7 @@ def _add(reading: Reading, table: str, frame: pd.DataFrame) -> None:
     reading.tables[table] = frame if known is None else pd.concat([known, frame], ignore_index=True)
 
 
-def _slice(metric: _nrql.Metric, line: int, reading: Reading) -> Iterator[dict[str, Any]]:
+def _slice(metric: _nrql.Metric, line: int, text: str, reading: Reading) -> Iterator[dict[str, Any]]:
     """The response time of a metric's time slice, and of HttpDispatcher the throughput."""
     values = metric.values
     time = _stores.moment(metric.begin)
@@ -271,8 +274,8 @@ def _slice(metric: _nrql.Metric, line: int, reading: Reading) -> Iterator[dict[s
     if took is None:
         return
     if time is None:
-        reading.unread.append((line, "field time", json.dumps(values)))
-    yield {"line": line, "time": time, "component": _stores.storable(metric.name), "value_ms": took}
+        reading.unread.append((line, "field time", text))
+    yield {"line": line, "time": time, "component": metric.name, "value_ms": took}
     rate = values.get("requests_per_minute", values.get("calls_per_minute"))
     if metric.name == "HttpDispatcher" and rate is not None:
         yield {"line": line, "time": time, "component": new_relic_series.THROUGHPUT, "value_ms": rate}
