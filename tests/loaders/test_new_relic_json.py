@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from workbook import Workbook
-from workbook.loaders import Context
+from workbook.loaders import Context, json_document
 from workbook.loaders.new_relic_json import read, score
 
 CONTEXT = Context("answer.json")
@@ -211,3 +211,15 @@ def test_the_score_leaves_other_stores_alone() -> None:
         '{"timestamp":1,"duration":2}',
     ):
         assert score([other]) == 0
+
+
+@pytest.mark.parametrize("wrapping", WRAPPINGS)
+def test_a_long_answer_is_known_by_its_beginning(wrapping: str) -> None:
+    text = WRAPPINGS[wrapping].replace("shop", "s" * 300_000, 2).replace("s" * 300_000, "shop", 1)
+    assert score([text[:250_000]]) >= 0.9
+
+
+def test_a_long_answer_of_log_events_is_a_log() -> None:
+    events = [{"timestamp": 1500000000000, "message": "heroku[router]: at=info"}, {"message": "x" * 300_000}]
+    text = json.dumps({"results": [{"events": events}], "performanceStats": {}})[:250_000]
+    assert json_document.score([text]) > score([text])

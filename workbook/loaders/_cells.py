@@ -7,7 +7,6 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
-from itertools import islice
 from zoneinfo import ZoneInfo
 
 from workbook.errors import LoadError, UsageError
@@ -73,7 +72,9 @@ def records(lines: list[str], delimiter: str, *, strip: bool = True) -> Iterator
 
 def _quoted(lines: list[str], at: int, delimiter: str) -> Record:
     reader = csv.reader(
-        (line + "\n" for line in islice(lines, at, at + LONGEST_RECORD)), delimiter=delimiter, strict=True
+        (lines[place] + "\n" for place in range(at, min(at + LONGEST_RECORD, len(lines)))),
+        delimiter=delimiter,
+        strict=True,
     )
     try:
         cells = next(reader)
@@ -176,6 +177,8 @@ class Clock:
         return local - read_offset("Z" if offset.upper() == "GMT" else offset)
 
     def _spelled(self, text: str) -> datetime | None:
+        if not text[:1].isalpha():
+            return None
         words = " ".join(re.sub("[,@]", " ", text).split())
         month = re.sub(r"^([A-Za-z]{3})[a-z]*\.?", r"\1", words)
         for form in _SPELLED:

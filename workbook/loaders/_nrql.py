@@ -116,7 +116,9 @@ def _answer(answer: dict[str, Any], asked: list[str | None], depth: int) -> Iter
             yield from rows([one], depth - 1)
         else:
             yield Row(_flat(one))
-    for one in (item for name in ("facets", "timeSeries", "results") for item in _others(answer, name)):
+    for one in (
+        item for name in ("facets", "timeSeries", "results", "events") for item in _others(answer, name)
+    ):
         yield Row({"value": _cell(one)}, fault="not an answer of New Relic")
 
 

@@ -96,6 +96,7 @@ NOT_MINE = (
 _LISTS = ("events", "logs", "data", "results", "entries", "records", "hits")
 _INSIDE = ("data", "hits", "actor", "account", "nrql", "payload")
 _OPENED = _json.opening(*_LISTS)
+_INNER = re.compile(r'.*?"events"\s*:\s*\[', re.DOTALL)
 _EMPTY = re.compile(r'\{[^\[]*"(?:events|logs)"\s*:\s*\[\s*\][^\n]*"(?:min_id|pageInfo)"')
 _LOOKED_AT = 200_000
 _EVENTS_LOOKED_AT = 20
@@ -177,6 +178,6 @@ def score(head: list[str]) -> float:
     alone = _json.first_value(text)
     if any(event is not alone and _stores.is_event(event) for event in _events([alone])[:_EVENTS_LOOKED_AT]):
         return 0.95
-    if _stores.is_event(_object(_json.first_value(text, _OPENED))):
+    if any(_stores.is_event(_object(_json.first_value(text, opened))) for opened in (_OPENED, _INNER)):
         return 0.95
     return 0.5 if _stores.is_event(alone) else 0.9 if _EMPTY.match(text) else 0.0

@@ -286,8 +286,8 @@ def score(head: list[str]) -> float:
     text = "\n".join(head)[:_LOOKED_AT].lstrip()
     if not text.startswith(("{", "[")):
         return 0.0
-    item = _json.first_value(text, _OPENED) if text.startswith("[") or '"events"' in text else None
-    first = next(_nrql.rows([item if item is not None else _json.first_value(text)]), None)
+    whole = _json.first_value(text)
+    first = next(_nrql.rows([_json.first_value(text, _OPENED) if whole is None else whole]), None)
     if first is not None and new_relic_events.is_event(first.cells):
         return 0.0 if "message" in first.cells else 0.92
     return 0.9 if _MARK.search(text) and (first is None or "message" not in first.cells) else 0.0
