@@ -15,7 +15,7 @@ from typing import Any
 
 import pandas as pd
 
-from workbook import files, loaders, overlap, slabs, staging
+from workbook import files, loaders, overlap, repeats, slabs, staging
 from workbook.database import Database, Fault
 from workbook.errors import LoadError, UsageError, WorkbookError
 
@@ -275,6 +275,9 @@ class _Source:
                     self._read_log()
                 else:
                     self._read_table()
+                    repeated = repeats.drop(self.database, self.source_id)
+                    self.counts["log_lines"] -= repeated
+                    self.counts["duplicates"] += repeated
                 self._check_bytes(scan)
                 self._note_source()
         finally:
@@ -315,11 +318,8 @@ class _Source:
         self.zone = self.chosen_zone or "UTC"
 
     def _replaces_table(self, older: dict[str, Any]) -> bool:
-        """Whether this is a table that was exported again to the same path."""
-        holds_lines = "SELECT EXISTS (FROM log_lines WHERE source_id = $id)"
-        return (
-            older["kind"] == self.name and not self.database.fetch(holds_lines, id=older["source_id"])[0][0]
-        )
+        """Whether this is a table that was exported again to the same path, and no other source gave up rows for it."""
+        return older["kind"] == self.name and self.database.fetch(_STANDS_ALONE, id=older["source_id"])[0][0]
 
     def _next_id(self) -> int:
         return int(self.database.fetch("SELECT coalesce(max(source_id), 0) + 1 FROM sources")[0][0])
@@ -558,6 +558,11 @@ ORDER BY line
 _CUT_LINE = """
 INSERT INTO unread_lines
 SELECT $id, $line, format('field message: of a line of {:d} bytes the first {:d} are kept', $size, $kept), ''
+"""
+
+_STANDS_ALONE = """
+SELECT NOT EXISTS (FROM log_lines WHERE source_id = $id)
+    AND NOT EXISTS (FROM sources WHERE source_id <> $id AND kind LIKE 'new_relic%' AND duplicates > 0)
 """
 
 # Lines that were dropped as duplicates of this source could not come back when its times change.

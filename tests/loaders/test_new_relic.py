@@ -411,3 +411,19 @@ def test_the_three_kinds_are_recognised_and_loaded(load_text: Any) -> None:
     assert sources["first_time"].iloc[2] == pd.Timestamp("2013-06-09 09:00")
     assert sources["zone"].iloc[2] == "America/New_York (times in the file carry none)"
     assert wb.sql("SELECT count(*) AS n FROM response_breakdown WHERE value_ms IS NULL")["n"][0] == 1
+
+
+def test_a_table_of_quoted_cells_is_read_with_few_looks_at_each_line() -> None:
+    class Watched(list[str]):
+        looks = 0
+
+        def __getitem__(self, place: Any) -> Any:
+            self.looks += 1
+            return super().__getitem__(place)
+
+        def __iter__(self) -> Any:
+            raise AssertionError("a record must not begin at the first line again")
+
+    lines = Watched(f'"{number}","x, y"' for number in range(2_000))
+    assert sum(1 for _ in _cells.records(lines, ",")) == 2_000
+    assert lines.looks <= 3 * 2_000

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
-from itertools import islice
 from zoneinfo import ZoneInfo
 
-from workbook.errors import LoadError
+from workbook.errors import LoadError, UsageError
+from workbook.loaders import Reading
+from workbook.window import read_offset
 
 LONGEST_RECORD = 500
 """Physical lines that one record may span: past that a quotation mark was never closed."""
@@ -19,13 +20,21 @@ _MISSING = {"", "-", "--", "—", "–", "n/a", "na", "null", "none", "nan"}
 _NUMBER = re.compile(
     r"[-+]?(?:(?:\d{1,3}(?:,\d{3})+|\d{1,300})(?:\.\d*)?|\.\d+)(?:e[-+]?\d)?", re.ASCII | re.I
 )
-_EPOCH = re.compile(r"\d{9,14}(?:\.\d+)?", re.ASCII)
+_EPOCH = re.compile(r"\d{9,19}(?:\.\d+)?", re.ASCII)
 _ISO = re.compile(
     r"(\d{4}[-/]\d\d?[-/]\d\d?)(?:[T ]+(\d\d?:\d\d(?::\d\d)?)(?:[.,](\d{1,9}))?)? ?(Z|UTC|GMT|[+-]\d\d:?\d\d)?",
     re.ASCII | re.I,
 )
-_SPELLED = ("%b %d %Y %I:%M:%S %p", "%b %d %Y %I:%M %p", "%b %d %Y %H:%M:%S", "%b %d %Y %H:%M", "%b %d %Y")
-_LEAST_S, _MOST_S = 10**9, 10**11
+_SPELLED = (
+    "%b %d %Y %H:%M:%S.%f",
+    "%b %d %Y %I:%M:%S %p",
+    "%b %d %Y %I:%M %p",
+    "%b %d %Y %H:%M:%S",
+    "%b %d %Y %H:%M",
+    "%b %d %Y",
+)
+_EPOCH_UNITS = ((1_000_000, 1, 10**9), (1_000, 1, 10**12), (1, 1, 10**15), (1, 1_000, 10**18))
+"""µs in one (a fraction), and the least number that is taken for it: s, ms, µs, ns."""
 _EPOCH_START = datetime(1970, 1, 1)
 
 
@@ -41,36 +50,70 @@ class Record:
     cells: list[str] | None
 
 
-def records(lines: list[str], delimiter: str) -> Iterator[Record]:
-    """Give every record that is not blank. A quotation mark that is never closed costs its own line only."""
+def records(lines: list[str], delimiter: str, *, strip: bool = True) -> Iterator[Record]:
+    """Give every record that is not blank. A quotation mark that is never closed costs its own line only.
+
+    ``strip`` takes blanks around a cell away; the message of a log keeps its own.
+    """
     at = 0
     while at < len(lines):
         line = lines[at]
         if not line.strip():
             at += 1
             continue
-        if '"' not in line:
-            record = Record(at + 1, 1, [cell.strip() for cell in line.split(delimiter)])
-        else:
-            record = _quoted(lines, at, delimiter)
+        record = (
+            Record(at + 1, 1, line.split(delimiter)) if '"' not in line else _quoted(lines, at, delimiter)
+        )
+        if strip and record.cells is not None:
+            record = Record(record.line, record.span, [cell.strip() for cell in record.cells])
         yield record
         at += record.span
 
 
 def _quoted(lines: list[str], at: int, delimiter: str) -> Record:
     reader = csv.reader(
-        (line + "\n" for line in islice(lines, at, at + LONGEST_RECORD)), delimiter=delimiter, strict=True
+        (lines[place] + "\n" for place in range(at, min(at + LONGEST_RECORD, len(lines)))),
+        delimiter=delimiter,
+        strict=True,
     )
     try:
         cells = next(reader)
     except csv.Error:
         return Record(at + 1, 1, None)
-    return Record(at + 1, reader.line_num, [cell.strip() for cell in cells])
+    return Record(at + 1, reader.line_num, cells)
 
 
 def continued(lines: list[str], record: Record) -> int:
     """Return how many lines of the record come after its first and are not blank (a blank line is counted as blank)."""
     return sum(bool(line.strip()) for line in lines[record.line : record.line + record.span - 1])
+
+
+def rows(
+    lines: list[str],
+    header: Record,
+    delimiter: str,
+    reading: Reading,
+    fit: Callable[[list[str]], list[str] | str],
+    *,
+    strip: bool = True,
+) -> Iterator[tuple[Record, list[str]]]:
+    """Give the records behind a header, each with its cells; what is none goes to ``reading``.
+
+    ``fit`` returns the cells of a row, or the reason why they are none. A header that is printed again, and the further
+    lines of a record, are joined.
+    """
+    first = header.line + header.span - 1
+    for record in records([""] * first + lines[first:], delimiter, strip=strip):
+        if record.cells == header.cells:
+            reading.joined += 1 + continued(lines, record)
+            continue
+        fitting = "a quotation mark is not closed" if record.cells is None else fit(record.cells)
+        if isinstance(fitting, str):
+            span = range(record.line, record.line + record.span)
+            reading.unread += [(at, fitting, lines[at - 1]) for at in span if lines[at - 1].strip()]
+            continue
+        reading.joined += continued(lines, record)
+        yield record, fitting
 
 
 def plain(header: str) -> str:
@@ -117,11 +160,11 @@ class Clock:
         """Return the UTC time without zone; None when the cell is not a time, or day and month cannot be told apart."""
         text = cell.strip()
         if _EPOCH.fullmatch(text):
-            return _epoch(float(text))
+            return _epoch(float(text) if "." in text else int(text))
         try:
             found = _ISO.fullmatch(text)
             return self._iso(*found.groups()) if found else self._spelled(text)
-        except (ValueError, OverflowError):
+        except (ValueError, OverflowError, UsageError):
             return None
 
     def _iso(self, day: str, clock: str | None, fraction: str | None, offset: str | None) -> datetime:
@@ -131,10 +174,12 @@ class Clock:
         local = datetime(year, month, date, int(hours[0]), int(hours[1]), int([*hours, "0"][2]), micros)
         if offset is None:
             return self._utc(local)
-        return local - _ahead(offset)
+        return local - read_offset("Z" if offset.upper() == "GMT" else offset)
 
     def _spelled(self, text: str) -> datetime | None:
-        words = " ".join(text.replace(",", " ").split())
+        if not text[:1].isalpha():
+            return None
+        words = " ".join(re.sub("[,@]", " ", text).split())
         month = re.sub(r"^([A-Za-z]{3})[a-z]*\.?", r"\1", words)
         for form in _SPELLED:
             try:
@@ -166,25 +211,19 @@ class Clock:
         return f"{self.name} (times in the file carry none)" if self.without_zone and not self.told else None
 
 
-def _epoch(value: float) -> datetime | None:
-    seconds = (
-        value if _LEAST_S <= value < _MOST_S else value / 1000 if _LEAST_S <= value / 1000 < _MOST_S else None
-    )
-    return None if seconds is None else _EPOCH_START + timedelta(microseconds=round(seconds * 1_000_000))
-
-
-def _ahead(offset: str) -> timedelta:
-    if offset[0] not in "+-":
-        return timedelta(0)
-    ahead = timedelta(hours=int(offset[1:3]), minutes=int(offset[-2:]))
-    return -ahead if offset[0] == "-" else ahead
+def _epoch(value: float | int) -> datetime | None:
+    """The time of an epoch in s, ms, µs or ns, by its size: each is that of 2001 to 5138 in one unit only."""
+    for times, by, least in _EPOCH_UNITS:
+        if least <= value < min(100 * least, 2**63):
+            return _EPOCH_START + timedelta(microseconds=round(value * times if by == 1 else value // by))
+    return None
 
 
 def _zone(name: str, path: str) -> tzinfo:
     if name.upper() in ("UTC", "Z"):
         return UTC
     if re.fullmatch(r"[+-]\d\d:?\d\d", name):
-        return timezone(_ahead(name))
+        return timezone(read_offset(name))
     try:
         return ZoneInfo(name)
     except (KeyError, ValueError, OSError) as error:

@@ -9,47 +9,15 @@ from __future__ import annotations
 
 import re
 
-from workbook.loaders._yearless import DATED
 from workbook.loaders._yearless import STARTS as STARTS
+from workbook.loaders._yearless import records
 
 TITLE = "syslog (own server, or a drain that rsyslog rewrote)"
 GLUE = "\n"
 NEEDS_ZONE = True
 NEEDS_YEAR = True
 
-RECORDS = rf"""
-{DATED.strip()},
-words AS (
-    SELECT
-        line,
-        time,
-        rest,
-        regexp_extract(rest, '^(\S+ (app|heroku)\[([\w.-]+)\](?: -)?(?: -|:)?(?: |$))', ['head', 'source', 'process']) AS drain,
-        regexp_extract(rest, '^(\S+ ([^\s\[\]:]+)(?:\[(\d+)\])?:(?: |$))', ['head', 'program', 'pid']) AS server
-    FROM dated
-)
-SELECT
-    line,
-    time,
-    NULL::TIMESTAMP AS received_at,
-    CASE
-        WHEN drain.head <> '' THEN drain.source
-        WHEN server.head <> '' THEN 'app'
-    END AS source,
-    CASE
-        WHEN drain.head <> '' THEN drain.process
-        WHEN server.pid <> '' THEN server.program || '.' || server.pid
-        WHEN server.head <> '' THEN server.program
-    END AS process,
-    CASE
-        WHEN drain.head <> '' THEN substr(rest, length(drain.head) + 1)
-        WHEN server.head <> '' THEN substr(rest, length(server.head) + 1)
-        ELSE substr(rest, instr(rest, ' ') + 1)
-    END AS message,
-    CASE WHEN time IS NULL THEN 'field time' END AS reason
-FROM words
-ORDER BY line
-"""
+RECORDS = records(own_source="'app'")
 
 EXAMPLES = (
     (

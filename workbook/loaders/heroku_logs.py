@@ -11,7 +11,9 @@ TITLE = "heroku logs dump"
 GLUE = ""
 
 _TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:[+-]\d\d:\d\d|Z)"
-_ENVELOPE = rf"^(?:{_TIME} [A-Za-z][\w-]*|app|heroku)\[[\w.-]+\]:"
+# A colour code that lost its first character on the way through a web page, legal text elsewhere.
+_COLOUR = r"\[\d{1,2}(?:;\d{1,3})*m"
+_ENVELOPE = rf"^(?:{_COLOUR})?(?:{_TIME} [A-Za-z][\w-]*|app|heroku)\[[\w.-]+\]:"
 
 STARTS = f"regexp_matches(text, '{_ENVELOPE}')"
 
@@ -23,17 +25,25 @@ NOTICE = r"""
     )
 """
 
-RECORDS = r"""
-WITH envelopes AS (
+RECORDS = rf"""
+WITH plain AS (
     SELECT
         line,
-        text,
+        CASE
+            WHEN text[1] = '[' THEN regexp_replace(text, '^{_COLOUR}(.*?\]:)(?:\[0?m)?', '\1')
+            ELSE text
+        END AS text
+    FROM records
+),
+envelopes AS (
+    SELECT
+        line,
         text[1] BETWEEN '0' AND '9' AS timed,
         CASE WHEN timed THEN substr(text, instr(text, ' ') + 1) ELSE text END AS rest,
         CASE WHEN timed THEN split_part(text, ' ', 1) END AS time_text,
         instr(rest, '[') AS opened,
         instr(rest, ']:') AS closed
-    FROM records
+    FROM plain
 )
 SELECT
     line,
@@ -80,6 +90,19 @@ EXAMPLES = (
                 {"line": 7, "message": "last"},
             ),
             "unread_lines": ({"line": 1}, {"line": 8}),
+        },
+    ),
+    (
+        # colour codes that lost their first character; the same in a message is text
+        "[36m2013-05-02T11:20:31+00:00 app[web.1]:[0m visible [36m\n"
+        "[33mheroku[router]: at=info\n"
+        "2013-05-02T11:20:32+00:00 app[web.1]: [0m\n",
+        {
+            "log_lines": (
+                {"line": 1, "time": "2013-05-02 11:20:31", "source": "app", "process": "web.1", "message": "visible [36m"},
+                {"line": 2, "time": None, "source": "heroku", "process": "router", "message": "at=info"},
+                {"line": 3, "message": "[0m"},
+            ),
         },
     ),
     (

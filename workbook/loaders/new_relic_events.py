@@ -103,10 +103,21 @@ def score(head: list[str]) -> float:
     return 0.9 if {"name", "duration_ms"} <= known else 0.7
 
 
-def read(lines: list[str], context: Context) -> Reading:
-    """Return the rows as ``transaction_samples``; times without a zone are read in the zone of the context."""
+def is_event(cells: dict[str, str]) -> bool:
+    """Say whether an object has a time, a name or a duration, and attributes or a name that only New Relic writes."""
+    plain = {_cells.plain(name) for name in cells}
+    marks = _ONLY_NEW_RELIC & plain
+    named = _NAME.search(cells.get("name", "")) is not None
+    return "timestamp" in plain and bool({"name", "duration"} & plain) and bool(named or marks)
+
+
+def read(lines: list[str], context: Context, *, sure: bool = False) -> Reading:
+    """Return the rows as ``transaction_samples``; times without a zone are read in the zone of the context.
+
+    ``sure`` says that the rows are New Relic's, whatever their headers.
+    """
     reading = Reading()
-    header = _header(lines)
+    header = _header(lines, sure=sure)
     if header is None:
         reading.unread = [
             (at, "no header of New Relic events", text) for at, text in enumerate(lines, 1) if text.strip()
@@ -125,7 +136,7 @@ def read(lines: list[str], context: Context) -> Reading:
     return reading
 
 
-def _header(lines: list[str]) -> tuple[_cells.Record, list[str | None], str] | None:
+def _header(lines: list[str], *, sure: bool = False) -> tuple[_cells.Record, list[str | None], str] | None:
     """Return the first record, the column of each cell and the delimiter, when they are a query's for events."""
     for delimiter in (",", "\t"):
         record = next(_cells.records(lines, delimiter), None)
@@ -138,7 +149,8 @@ def _header(lines: list[str]) -> tuple[_cells.Record, list[str | None], str] | N
         marks = len(_ONLY_NEW_RELIC.intersection(plain))
         named = any(_NAME.search(line) for line in lines[record.line : record.line + 200])
         if (
-            marks >= 2
+            sure
+            or marks >= 2
             or (named and {"name", "duration_ms"} <= set(names))
             or (marks and {"name", "duration_ms"} <= set(names))
         ):
@@ -154,25 +166,15 @@ def _rows(
     clock: _cells.Clock,
     reading: Reading,
 ) -> Iterator[dict[str, object]]:
-    first = header.line + header.span - 1
     factors = [_factor(cell, name) for cell, name in zip(header.cells or [], names, strict=True)]
-    for record in _cells.records([""] * first + lines[first:], delimiter):
-        cells = record.cells
-        if cells == header.cells:
-            reading.joined += 1 + _cells.continued(lines, record)
-            continue
-        reason = None
-        if cells is None:
-            reason = "a quotation mark is not closed"
-        elif any(cells[len(names) :]):
-            reason = "more cells than headers"
-        elif all(_cells.missing(cell) for cell, name in zip(cells, names, strict=False) if name):
-            reason = "not a transaction"
-        if reason or cells is None:
-            span = range(record.line, record.line + record.span)
-            reading.unread += [(at, reason or "", lines[at - 1]) for at in span if lines[at - 1].strip()]
-            continue
-        reading.joined += _cells.continued(lines, record)
+
+    def fit(cells: list[str]) -> list[str] | str:
+        if any(cells[len(names) :]):
+            return "more cells than headers"
+        known = (cell for cell, name in zip(cells, names, strict=False) if name)
+        return "not a transaction" if all(map(_cells.missing, known)) else cells
+
+    for record, cells in _cells.rows(lines, header, delimiter, reading, fit):
         row, bad = _row(cells, names, factors, clock)
         reading.unread += [(record.line, f"field {name}", lines[record.line - 1]) for name in bad]
         yield {"line": record.line, **row}

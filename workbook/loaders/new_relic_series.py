@@ -49,8 +49,10 @@ _LIKELY = {
     "java", "jvm", "node", "nodejs", "go", "net", "perl",
 }  # fmt: skip
 _FUNCTION = re.compile(
-    r"(average|avg|median|percentile|max|min|sum|stddev|rate|count)\s*[(.]\s*(?!m?s\)|%).+", re.I
+    r"(average|avg|median|percentile|max|min|sum|stddev|rate|count|uniquecount|latest|earliest)\s*[(.]\s*(?!m?s\)|%)(.+)",
+    re.I,
 )
+_OF_TIME = re.compile(r"duration|time|latency|gccumulative", re.I)
 _RATE_OF_COUNT = re.compile(r"rate\s*\(\s*count\s*\(.*\)\s*,\s*(\d+)\s*(second|minute|hour)s?\s*\)", re.I)
 _COUNT_OF = re.compile(r"count\s*\(.*\)", re.I)
 _NO_DURATION = re.compile(r"apdex|%|\b(percent(age)?|rate|ratio|errors?)\b", re.I)
@@ -155,10 +157,13 @@ def score(head: list[str]) -> float:
     return 0.6 if series.time is not None else 0.4
 
 
-def read(lines: list[str], context: Context) -> Reading:
-    """Return the values as ``response_breakdown``, one row for each cell; times without a zone are the context's."""
+def read(lines: list[str], context: Context, *, sure: bool = False) -> Reading:
+    """Return the values as ``response_breakdown``, one row for each cell; times without a zone are the context's.
+
+    ``sure`` says that the rows are New Relic's, whatever their headers.
+    """
     reading = Reading()
-    series = _find(lines)
+    series = _find(lines, sure=sure)
     if series is None:
         reading.unread = [
             (at, "no header of a New Relic chart", text) for at, text in enumerate(lines, 1) if text.strip()
@@ -188,7 +193,7 @@ def read(lines: list[str], context: Context) -> Reading:
     return reading
 
 
-def _find(lines: list[str]) -> _Series | None:
+def _find(lines: list[str], *, sure: bool = False) -> _Series | None:
     """Return the header, when the first record is one of a New Relic chart or query."""
     for delimiter in (",", "\t"):
         found = _cells.records(lines[: 2 * _LOOKED_AT], delimiter)
@@ -197,7 +202,7 @@ def _find(lines: list[str]) -> _Series | None:
             continue
         rows = [row.cells for row in found if row.cells is not None][:_LOOKED_AT]
         series = _columns(record, delimiter, rows)
-        if series is not None and _is_ours(series, rows):
+        if series is not None and (sure or _is_ours(series, rows)):
             return series
     return None
 
@@ -246,7 +251,10 @@ def _part(header: str) -> _Part | None:
         return None
     if unit is not None:
         return _Part(header, 1000.0 if unit == "s" else 1.0)
-    asked = _FUNCTION.fullmatch(header.strip()) is not None or word.endswith("duration")
+    function = _FUNCTION.fullmatch(header.strip())
+    if function and not _OF_TIME.search(function[2]):
+        return None
+    asked = function is not None or word.endswith("duration")
     return _Part(header, 1000.0 if asked and not re.search(r"\*\s*1000\b", header) else 1.0)
 
 
@@ -282,26 +290,12 @@ def _clock(series: _Series, context: Context) -> _cells.Clock:
 
 
 def _rows(lines: list[str], series: _Series, reading: Reading) -> Iterable[tuple[_cells.Record, list[str]]]:
-    header = series.record
-    first = header.line + header.span - 1
-    for record in _cells.records([""] * first + lines[first:], series.delimiter):
-        cells = record.cells
-        if cells == header.cells:
-            reading.joined += 1 + _cells.continued(lines, record)
-            continue
-        reason = None
-        if cells is None:
-            reason = "a quotation mark is not closed"
-        elif any(cells[len(header.cells or []) :]):
-            reason = "more cells than headers"
-        elif sum(not _cells.missing(cell) for cell in cells) < 2:
-            reason = "not a row of the chart"
-        if reason or cells is None:
-            span = range(record.line, record.line + record.span)
-            reading.unread += [(at, reason or "", lines[at - 1]) for at in span if lines[at - 1].strip()]
-            continue
-        reading.joined += _cells.continued(lines, record)
-        yield record, cells
+    def fit(cells: list[str]) -> list[str] | str:
+        if any(cells[len(series.record.cells or []) :]):
+            return "more cells than headers"
+        return cells if sum(not _cells.missing(cell) for cell in cells) > 1 else "not a row of the chart"
+
+    return _cells.rows(lines, series.record, series.delimiter, reading, fit)
 
 
 def _time(

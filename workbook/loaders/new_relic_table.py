@@ -23,7 +23,8 @@ _TOLERANCE = 0.01
 _MOST_GROUPINGS = 5_000
 _TOTAL = re.compile(r"all\b.*\btransactions|all|totals?", re.I)
 _APDEX_WITH_T = re.compile(r"(\d\.\d\d)\s*[\[(]?\s*(\d+(?:\.\d+)?)\s*s?[\])]?", re.ASCII)
-_FUNCTION = re.compile(r"(average|avg|min|max|sum|stddev|count|apdex)\s*\(.*\)", re.I)
+_FUNCTION = re.compile(r"(average|avg|min|max|sum|stddev|count|apdex)\s*\((.*)\)", re.I)
+_PART_OF_TIME = ("database", "datastore", "external", "queue", "memcache", "gc")
 _TIME_COLUMN = re.compile(r"timestamp|begin|(time|date)( \(utc\))?$")
 _TIMES = ("avg_ms", "min_ms", "max_ms", "stddev_ms", "total_ms")
 _COLUMNS = ("line", "name", "is_total", "calls", *_TIMES, "throughput_rpm", "apdex", "apdex_t", "share")
@@ -147,9 +148,12 @@ def score(head: list[str]) -> float:
     return 0.7
 
 
-def read(lines: list[str], context: Context) -> Reading:
-    """Return the rows as ``transactions``; lines around the table, and rows that cannot be cut into cells, are unread."""
-    table = _find(lines)
+def read(lines: list[str], context: Context, *, sure: bool = False) -> Reading:
+    """Return the rows as ``transactions``; lines around the table, and rows that cannot be cut into cells, are unread.
+
+    ``sure`` says that the rows are New Relic's, whatever their headers.
+    """
+    table = _find(lines, sure=sure)
     reading = Reading()
     if table is None:
         reading.unread = [
@@ -168,16 +172,16 @@ def read(lines: list[str], context: Context) -> Reading:
     return reading
 
 
-def _find(lines: list[str]) -> _Table | None:
+def _find(lines: list[str], *, sure: bool = False) -> _Table | None:
     """Return the header, when the lines begin with a table of New Relic."""
     for delimiter in ("\t", ","):
         for number, record in enumerate(_cells.records(lines[: 3 * _LAST_HEADER_LINE], delimiter)):
             if number >= _LAST_HEADER_LINE:
                 break
-            if record.cells is None or len(record.cells) < 3:
+            if record.cells is None or len(record.cells) < 2:
                 continue
             table = _Table(record, delimiter, _columns(record.cells))
-            if _is_ours(table):
+            if _is_ours(table) or (sure and number == 0 and "name" in table.names):
                 return table
     return None
 
@@ -195,7 +199,13 @@ def _column(header: str) -> _Column | None:
     word, unit = _cells.plain(header), _cells.unit(header)
     function = _FUNCTION.fullmatch(header.strip())
     if function:
-        name = _FUNCTIONS[function[1].lower()]
+        name, of = _FUNCTIONS[function[1].lower()], _cells.plain(function[2].partition("*")[0])
+        if (
+            name in _TIMES
+            and of not in ("ms", "s")
+            and (of.startswith(_PART_OF_TIME) or not of.endswith(("duration", "totaltime")))
+        ):
+            return None
         milliseconds = "1000" in header or unit == "ms"
         return _Column(name, 1000.0 if name in _TIMES and not milliseconds else 1.0)
     if "%" in header or "percent" in header.lower():
@@ -234,37 +244,19 @@ def _unread_columns(table: _Table) -> list[str]:
 
 
 def _read_rows(lines: list[str], table: _Table, reading: Reading) -> None:
-    header = table.record.cells or []
-    after = [
-        *[""] * (table.record.line + table.record.span - 1),
-        *lines[table.record.line + table.record.span - 1 :],
-    ]
-    rows: list[tuple[_cells.Record, list[str]]] = []
     told_apart = 0
-    for record in _cells.records(after, table.delimiter):
-        cells = record.cells
-        if cells == header:
-            reading.joined += 1 + _cells.continued(lines, record)
-            continue
-        reason = None
-        if cells is None:
-            reason = "a quotation mark is not closed"
-        elif len([cell for cell in cells if cell]) < 2:
-            reason = "not a row of the table"
-        elif any(cells[len(header) :]):
-            cells = _regrouped(cells, table)
-            told_apart += cells is not None
-            reason = (
-                "more cells than headers (thousands separators without quotation marks)"
-                if cells is None
-                else None
-            )
-        if reason or cells is None:
-            span = range(record.line, record.line + record.span)
-            reading.unread += [(at, reason or "", lines[at - 1]) for at in span if lines[at - 1].strip()]
-            continue
-        reading.joined += _cells.continued(lines, record)
-        rows.append((record, cells))
+
+    def fit(cells: list[str]) -> list[str] | str:
+        nonlocal told_apart
+        if sum(cell != "" for cell in cells) < 2:
+            return "not a row of the table"
+        if not any(cells[len(table.record.cells or []) :]):
+            return cells
+        whole = _regrouped(cells, table)
+        told_apart += whole is not None
+        return whole or "more cells than headers (thousands separators without quotation marks)"
+
+    rows = list(_cells.rows(lines, table.record, table.delimiter, reading, fit))
     if told_apart:
         reading.notes.append(
             f"{told_apart} rows had thousands separators without quotation marks, told apart by Count × Avg = Total"

@@ -10,51 +10,15 @@ from __future__ import annotations
 
 import re
 
-from workbook.loaders._yearless import DATED
 from workbook.loaders._yearless import STARTS as STARTS
+from workbook.loaders._yearless import records
 
 TITLE = "Papertrail text (papertrail-cli, viewer, swo)"
 GLUE = "\n"
 NEEDS_ZONE = True
 NEEDS_YEAR = True
 
-# A first word that ends in a colon is the program; without a colon only source/process is one.
-RECORDS = rf"""
-{DATED.strip()},
-fronts AS (
-    SELECT
-        line,
-        time,
-        rest,
-        regexp_extract(
-            rest,
-            '^(\S+ (?:(\S*:)(?:\s|$)|([\w.-]+/[\w./-]+)(?:\s|$))?)',
-            ['head', 'with_colon', 'without_colon']
-        ) AS front
-    FROM dated
-),
-programs AS (
-    SELECT
-        line,
-        time,
-        rest,
-        front,
-        front.with_colon <> '' AS colon,
-        CASE WHEN colon THEN front.with_colon[:-2] ELSE front.without_colon END AS program,
-        instr(program, '/') AS slash
-    FROM fronts
-)
-SELECT
-    line,
-    time,
-    CASE WHEN colon THEN time END AS received_at,
-    CASE WHEN slash > 0 THEN nullif(substr(program, 1, slash - 1), '') END AS source,
-    nullif(substr(program, slash + 1), '') AS process,
-    substr(rest, length(front.head) + 1) AS message,
-    CASE WHEN time IS NULL THEN 'field time' END AS reason
-FROM programs
-ORDER BY line
-"""
+RECORDS = records(received_at="CASE WHEN store.with_colon <> '' THEN time END")
 
 EXAMPLES = (
     (
