@@ -32,6 +32,7 @@ ALLOWED = {
     "repeats": BELOW_LOADING,
     "staging": BELOW_LOADING | {"messages", "rejoin", "slabs"},
     "loading": BELOW_LOADING | {"loaders", "overlap", "repeats", "slabs", "staging"},
+    "following": BELOW_LOADING | {"loading"},
     "cells": BASE,
     "palette": set(),
     "axes": {"palette"},
@@ -62,6 +63,7 @@ EXCEPTIONS = {
     ("panel", "render"): "the panel's findings and tables look as everywhere",
     ("panel", "timeline"): "the panel's strip is the overview of triage",
     ("cli", "render"): "a command prints what a result renders",
+    ("cli", "following"): "`workbook load --follow` opens the database for a moment at a time",
     ("cli", "lab"): "`workbook lab` starts a server, it asks no workbook",
     ("cli", "redact"): "`workbook redact` goes from file to file, without a workbook",
 }

@@ -95,7 +95,10 @@ def _parser() -> argparse.ArgumentParser:
             )
         return sub
 
-    command("load", "Load exports into the database.", paths="+", table=True)
+    load = command("load", "Load exports into the database.", paths="+", table=True)
+    load.add_argument(
+        "--follow", action="store_true", help="go on loading what is written to the file, until interrupted"
+    )
     command(
         "triage", "What is wrong: every analysis, worst finding first.", paths="*", table=True, window=True
     )
@@ -220,13 +223,43 @@ def _exit(loaded: bool, result: Result, options: argparse.Namespace) -> int:
 def _do_load(options: argparse.Namespace, _: list[str]) -> int:
     path = Path(options.db or _DATABASE)
     new = not path.exists()
-    with _open(options) as workbook:
-        loaded = _load(workbook, options)
-        nothing = workbook.sources().empty
+    if options.follow or options.paths == ["-"]:
+        loaded, nothing = _follow(options, path), False
+    else:
+        with _open(options) as workbook:
+            loaded = _load(workbook, options)
+            nothing = workbook.sources().empty
     if new and nothing:
         # a load that failed leaves the folder as it was
         path.unlink(missing_ok=True)
     return 0 if loaded else 2
+
+
+def _follow(options: argparse.Namespace, path: Path) -> bool:
+    """Load a file or the input for as long as it goes on."""
+    import tempfile
+
+    from workbook import following, render
+
+    if len(options.paths) > 1:
+        raise UsageError("one file can be followed at a time.", next_step="Start one command for each.")
+    (given,) = options.paths
+    where = {"zone": options.zone, "year": options.year}
+    if given == "-":
+        with tempfile.TemporaryDirectory(prefix="workbook-") as folder:
+            report = following.follow_stream(sys.stdin.buffer, Path(folder), path, _note, **where)
+    else:
+        report = following.follow_file(Path(given), path, _note, **where)
+    _print(str(report) if options.format == "text" else render.table(report.table, options.format))
+    return report.ok
+
+
+def _note(text: str) -> None:
+    """Show in one line of a terminal how far a long command is; say nothing where nobody looks."""
+    from workbook import words
+
+    if sys.stderr.isatty():
+        print(f"\r\x1b[K{words.visible(text, one_line=True)[:100]}", end="", file=sys.stderr, flush=True)
 
 
 def _do_triage(options: argparse.Namespace, _: list[str]) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -18,6 +19,9 @@ from workbook.errors import DatabaseError, UsageError
 
 SCHEMA_VERSION = 2
 
+
+_PATIENCE_S = 10.0
+_STEP_S = 0.05
 
 # A slab of 128 MB with its records and rows fits; what comes on top goes to disk.
 _SCRATCH_MEMORY = "1GB"
@@ -72,13 +76,32 @@ class Database:
         self.path = None if path is None else str(path)
         self.read_only = read_only
         self.is_older = False
+        self._users = 0
         self._connection = self._connect()
         try:
-            self._connection.execute("SET TimeZone = 'UTC'")
-            self._prepare()
+            with self.held():
+                self._prepare()
         except BaseException:
-            self._connection.close()
+            self.close()
             raise
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Read one state of the file throughout the block.
+
+        A database that is open for reading only lets go of its file after each block, so that a load can go on adding
+        to it, and finds the file as it is by then when the next block begins.
+        """
+        if self._connection is None:
+            self._connection = self._connect()
+        self._users += 1
+        try:
+            yield
+        finally:
+            self._users -= 1
+            if self.read_only and not self._users and self._connection is not None:
+                self._connection.close()
+                self._connection = None
 
     @classmethod
     def scratch(cls, folder: Path) -> Database:
@@ -88,17 +111,29 @@ class Database:
         database.execute(f"SET memory_limit = '{_SCRATCH_MEMORY}'")
         return database
 
-    def _connect(self) -> duckdb.DuckDBPyConnection:
+    def _connect(self) -> duckdb.DuckDBPyConnection | None:
         if self.path is None:
-            return duckdb.connect(":memory:", config=_OFFLINE)
-        if self.read_only and not Path(self.path).exists():
+            connection = duckdb.connect(":memory:", config=_OFFLINE)
+        elif self.read_only and not Path(self.path).exists():
             raise DatabaseError(
                 "there is no such database.", path=self.path, next_step="Load some files into it first."
             )
-        try:
-            return duckdb.connect(self.path, read_only=self.read_only, config=_OFFLINE)
-        except duckdb.Error as error:
-            raise self._explained(error) from error
+        else:
+            connection = self._opened(self.path)
+        connection.execute("SET TimeZone = 'UTC'")
+        return connection
+
+    def _opened(self, path: str) -> duckdb.DuckDBPyConnection:
+        patience = _PATIENCE_S if self.read_only else 0.0
+        while True:
+            try:
+                return duckdb.connect(path, read_only=self.read_only, config=_OFFLINE)
+            except duckdb.Error as error:
+                if patience <= 0 or "lock" not in str(error).lower():
+                    raise self._explained(error) from error
+            # a load that follows a log holds the file for a moment at a time
+            time.sleep(_STEP_S)
+            patience -= _STEP_S
 
     def _explained(self, error: duckdb.Error) -> DatabaseError:
         text = str(error)
@@ -188,10 +223,15 @@ class Database:
     def execute(self, sql: str, **parameters: Any) -> duckdb.DuckDBPyConnection:
         """Run one statement (or several without parameters); ``$name`` takes the parameter of that name."""
         used = {name: parameters[name] for name in _PARAMETER.findall(sql) if name in parameters}
+        connection = self._open_connection()
         try:
-            return self._connection.execute(sql, used) if used else self._connection.execute(sql)
+            return connection.execute(sql, used) if used else connection.execute(sql)
         except duckdb.Error as error:
             raise self._fault(error) from error
+
+    def _open_connection(self) -> duckdb.DuckDBPyConnection:
+        assert self._connection is not None, "a statement outside of held()"
+        return self._connection
 
     def _fault(self, error: duckdb.Error) -> Fault:
         text = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
@@ -201,17 +241,19 @@ class Database:
 
     def fetch(self, sql: str, **parameters: Any) -> list[tuple[Any, ...]]:
         """Return the rows of a statement as tuples."""
-        try:
-            return self.execute(sql, **parameters).fetchall()
-        except duckdb.Error as error:
-            raise self._fault(error) from error
+        with self.held():
+            try:
+                return self.execute(sql, **parameters).fetchall()
+            except duckdb.Error as error:
+                raise self._fault(error) from error
 
     def frame(self, sql: str, **parameters: Any) -> pd.DataFrame:
         """Return the rows of a statement as a DataFrame; times are UTC without zone."""
-        try:
-            return self.execute(sql, **parameters).df()
-        except duckdb.Error as error:
-            raise self._fault(error) from error
+        with self.held():
+            try:
+                return self.execute(sql, **parameters).df()
+            except duckdb.Error as error:
+                raise self._fault(error) from error
 
     def query(self, sql: str, **parameters: Any) -> pd.DataFrame:
         """Return the rows of a person's statement; UsageError, in the engine's words, when it is wrong."""
@@ -224,24 +266,26 @@ class Database:
         hint = "wb.tables() lists every table with its columns."
         if not sql.strip(" ;\n\t"):
             raise UsageError("there is no statement.", next_step=hint)
-        try:
-            used = {name: parameters[name] for name in names if name in parameters}
-            return self._connection.execute(sql, used).df() if used else self._connection.execute(sql).df()
-        except (duckdb.Error, AttributeError) as error:
-            said = str(error).strip().splitlines()[0]
-            raise UsageError(f"the statement failed: {said}", next_step=hint) from error
+        with self.held():
+            connection = self._open_connection()
+            try:
+                used = {name: parameters[name] for name in names if name in parameters}
+                return connection.execute(sql, used).df() if used else connection.execute(sql).df()
+            except (duckdb.Error, AttributeError) as error:
+                said = str(error).strip().splitlines()[0]
+                raise UsageError(f"the statement failed: {said}", next_step=hint) from error
 
     def register(self, name: str, frame: pd.DataFrame | Rows) -> None:
         """Make a DataFrame or rows of another database readable as a table of that name until ``unregister``."""
-        self._connection.register(name, frame)
+        self._open_connection().register(name, frame)
 
     def unregister(self, name: str) -> None:
         """Forget a DataFrame that ``register`` named."""
-        self._connection.unregister(name)
+        self._open_connection().unregister(name)
 
     def rows(self, sql: str) -> Rows:
         """Return the rows of a statement for another database to take; the statement runs then."""
-        return Rows(self._connection.sql(sql))
+        return Rows(self._open_connection().sql(sql))
 
     def take(self, table: str, rows: Rows) -> None:
         """Insert rows of another database into a table, by the names of their columns."""
@@ -261,13 +305,14 @@ class Database:
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """Run the block as one transaction: all of it is kept, or none."""
-        self._connection.execute("BEGIN")
+        connection = self._open_connection()
+        connection.execute("BEGIN")
         try:
             yield
         except BaseException:
-            self._connection.execute("ROLLBACK")
+            connection.execute("ROLLBACK")
             raise
-        self._connection.execute("COMMIT")
+        connection.execute("COMMIT")
 
     def filled(self) -> set[str]:
         """Return the names of the tables that hold rows."""
@@ -282,7 +327,8 @@ class Database:
 
     def close(self) -> None:
         """Close the file; everything loaded is in it."""
-        self._connection.close()
+        if self._connection is not None:
+            self._connection.close()
 
 
 def literal(value: Any) -> str:

@@ -28,7 +28,8 @@ class File:
     """One file to load: the path as given (``a.zip!b`` for an entry of a zip) and how to open its bytes.
 
     ``on_disk`` is a regular file; ``saved`` the date of an entry of a zip; ``size`` its bytes and ``packed`` those that
-    they take in the zip; each None where it is not known. ``once`` is a pipe, which can be read only once.
+    they take in the zip; each None where it is not known. ``once`` is a pipe, which can be read only once and has no
+    name of its own. ``end``: only so many bytes are read.
     """
 
     path: str
@@ -38,6 +39,7 @@ class File:
     size: int | None = None
     packed: int | None = None
     once: bool = False
+    end: int | None = None
 
 
 def expand(paths: list[str | Path]) -> tuple[list[File], list[str], list[LoadError]]:
@@ -114,7 +116,7 @@ def _entries(path: Path, skipped: list[str]) -> Iterator[File]:
         if path.suffix.lower() == ".zip" and not zipfile.is_zipfile(path) and path.read_bytes()[:2] == b"PK":
             raise zipfile.BadZipFile("its list of contents is missing")
         if path.suffix.lower() != ".zip" or not zipfile.is_zipfile(path):
-            yield _lying(path)
+            yield lying(path)
             return
         with zipfile.ZipFile(path) as archive:
             entries = sorted(
@@ -139,7 +141,8 @@ def _zipped(path: Path, shown: str, info: zipfile.ZipInfo) -> File:
     )
 
 
-def _lying(path: Path) -> File:
+def lying(path: Path) -> File:
+    """Return a file as it lies on the disk, or a pipe."""
     is_file = path.is_file()
     return File(
         str(path),
@@ -160,7 +163,7 @@ def spooled(file: File, folder: Path) -> File:
             shutil.copyfileobj(source, sink, 1 << 20)
     except OSError as error:
         raise unreadable(file.path, error) from error
-    return replace(file, open=lambda: copy.open("rb"), size=copy.stat().st_size, once=False)
+    return replace(file, open=lambda: copy.open("rb"), size=copy.stat().st_size)
 
 
 def unreadable(path: str, error: Exception) -> LoadError:

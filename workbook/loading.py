@@ -7,7 +7,7 @@ import re
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import ModuleType
@@ -68,6 +68,22 @@ def load(
     without them; without a zone they are UTC, and a file that was loaded in another zone than the one given is loaded
     anew. A file that cannot be loaded leaves the database as it was, and the others still load.
     """
+    found, skipped, bad_paths = files.expand(paths)
+    own = [Path(f"{database.path}{end}").resolve() for end in ("", ".wal")] if database.path else []
+    skipped = [path for path in skipped if Path(path).resolve() not in own]
+    report = load_files(database, found, zone=zone, year=year, progress=progress)
+    return replace(report, errors=[*bad_paths, *report.errors], skipped=skipped)
+
+
+def load_files(
+    database: Database,
+    found: list[files.File],
+    *,
+    zone: str | None = None,
+    year: int | None = None,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> LoadReport:
+    """Load files that were found, as ``load`` does."""
     if database.read_only:
         raise UsageError(
             "this workbook is open for reading only.", next_step="Open it without read_only=True to load."
@@ -75,10 +91,7 @@ def load(
     _check_zone(database, zone)
     if year is not None and not 1990 <= year <= 2200:
         raise UsageError(f"{year} is not the year of a log.", next_step="Give a year such as 2024.")
-    found, skipped, bad_paths = files.expand(paths)
-    own = [Path(f"{database.path}{end}").resolve() for end in ("", ".wal")] if database.path else []
-    skipped = [path for path in skipped if Path(path).resolve() not in own]
-    errors: list[WorkbookError] = [*bad_paths]
+    errors: list[WorkbookError] = []
     rows = []
     done, total = 0, sum(file.size or 0 for file in found)
     for file in found:
@@ -118,7 +131,7 @@ def load(
     ]
     table = pd.DataFrame(rows, columns=["source_id", "outcome"])
     known = database.frame(f"SELECT source_id, {', '.join(columns)}, notes FROM sources ORDER BY source_id")
-    return LoadReport(table.merge(known, on="source_id", how="left"), errors, skipped)
+    return LoadReport(table.merge(known, on="source_id", how="left"), errors)
 
 
 def _tell(
@@ -260,7 +273,7 @@ class _Source:
         # copies that were matched with other sources could not be told from new ones
         alone = grown and not grown["duplicates"]
         mark = scan.mark if scan and as_before and alone and not same else None
-        self.text = slabs.Text(self.file, self.folder, mark, scan.bytes if scan else None)
+        self.text = slabs.Text(self.file, self.folder, mark, scan.bytes if scan else self.file.end)
         try:
             self.loader = self._recognised() if not (mark and grown) else kinds_of_file()[grown["kind"]]
             self.name = self.loader.__name__.rpartition(".")[2]
@@ -319,7 +332,9 @@ class _Source:
 
     def _replaces_table(self, older: dict[str, Any]) -> bool:
         """Whether this is a table that was exported again to the same path, and no other source gave up rows for it."""
-        return older["kind"] == self.name and self.database.fetch(_STANDS_ALONE, id=older["source_id"])[0][0]
+        if self.file.once or older["kind"] != self.name:
+            return False
+        return bool(self.database.fetch(_STANDS_ALONE, id=older["source_id"])[0][0])
 
     def _next_id(self) -> int:
         return int(self.database.fetch("SELECT coalesce(max(source_id), 0) + 1 FROM sources")[0][0])

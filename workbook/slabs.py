@@ -81,23 +81,16 @@ def scan(
     *,
     prefix: int | None = None,
     line: int | None = None,
-    start: Mark | None = None,
-    end: int | None = None,
 ) -> Scan:
     """Hash a file as it lies, without decompressing.
 
     ``prefix``: also give the hash of so many first bytes; ``line``: also the place where that line (from 1) begins.
-    With ``start`` the bytes before that place are taken as known; ``end`` stops after so many bytes.
     """
-    digest = start.digest.copy() if start else hashlib.sha256()
-    count, ends = (start.bytes, start.line_ends) if start else (0, 0)
-    found, mark = None, start if start and line == start.line_ends + 1 else None
-    if line == 1:
-        mark = Mark(0, 0, hashlib.sha256())
+    end, digest = file.end, hashlib.sha256()
+    count = ends = 0
+    found, mark = None, Mark(0, 0, hashlib.sha256()) if line == 1 else None
     try:
         with file.open() as raw:
-            if count:
-                raw.seek(count)
             while chunk := raw.read(min(8 << 20, end - count) if end is not None else 8 << 20):
                 if prefix is not None and count < prefix <= count + len(chunk):
                     head = digest.copy()

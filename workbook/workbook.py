@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import pandas as pd
 
@@ -16,6 +17,7 @@ from workbook.loading import LoadReport
 from workbook.progress import bar
 from workbook.window import Window
 
+_Method = TypeVar("_Method", bound=Callable[..., Any])
 _HOW_TO_GET = {
     "requests": "router lines: `heroku logs -n 1500 > heroku.log`, or an archive of the logging add-on",
     "rack_timeouts": "lines of rack-timeout (or its like) that print the wait: add the gem, deploy, export the log",
@@ -29,6 +31,17 @@ _HOW_TO_GET = {
     "processes": "`heroku ps > heroku-ps.txt`",
     "sources": "any export",
 }
+
+
+def _one_state(method: _Method) -> _Method:
+    """Let a method see one state of the file from beginning to end, while a load may go on adding to it."""
+
+    @functools.wraps(method)
+    def held(self: Workbook, *given: Any, **named: Any) -> Any:
+        with self._database.held():
+            return method(self, *given, **named)
+
+    return cast(_Method, held)
 
 
 class Workbook:
@@ -109,6 +122,7 @@ class Workbook:
         """Return the spans in which no line was logged at all: gap_start, gap_end (UTC), gap_minutes, usual_minutes."""
         return self._database.frame(timeline.GAPS, **_ends(window or Window()))
 
+    @_one_state
     def tables(self) -> pd.DataFrame:
         """Return one row per column of every table: table, rows, column, type, meaning (with unit)."""
         rows = {name: self._database.fetch(f"SELECT count(*) FROM {name}")[0][0] for name in table_names()}
@@ -125,6 +139,7 @@ class Workbook:
         ]
         return pd.DataFrame(found, columns=["table", "rows", "column", "type", "meaning"])
 
+    @_one_state
     def analyses(self) -> pd.DataFrame:
         """Return one row per analysis: analysis, question, needs, can_run, parameters (with defaults)."""
         filled = self._database.filled()
@@ -140,6 +155,7 @@ class Workbook:
         ]
         return pd.DataFrame(rows, columns=["analysis", "question", "needs", "can_run", "parameters"])
 
+    @_one_state
     def run(self, name: str, window: Window | None = None, **parameters: Any) -> Result:
         """Return the result of one analysis in a window: findings, table, chart and the SQL that gives the table.
 
@@ -175,6 +191,7 @@ class Workbook:
             {name: value for name, value in options.items() if value != _defaults(chosen)[name]},
         )
 
+    @_one_state
     def triage(self, window: Window | None = None) -> Result:
         """Return every finding that these files can give: worst first, then what was ruled out, then what is missing.
 
@@ -184,6 +201,7 @@ class Workbook:
         """
         return self.investigate(window)[0]
 
+    @_one_state
     def investigate(self, window: Window | None = None) -> list[Result]:
         """Return the result of triage, and after it that of every analysis that can run, by name."""
         window = window or Window()
@@ -225,6 +243,7 @@ class Workbook:
 
         return Panel(self, name, window or Window(), parameters)
 
+    @_one_state
     def report(
         self,
         path: str | Path,
@@ -282,6 +301,7 @@ class Workbook:
         """Return the parameters of an analysis: name, type, default, and bounds or choices."""
         return () if name == "triage" else analysis.nearest(name).options
 
+    @_one_state
     def overview(self, window: Window | None = None) -> tuple[pd.DataFrame, pd.DataFrame]:
         """Return lines, requests and errors per bucket of time (UTC), and marks: releases, restarts, bursts, gaps."""
         window = window or Window()
