@@ -327,6 +327,12 @@ FRAGMENTS = st.sampled_from(
         "Error R14 (Memory quota exceeded)", "Error L10 (x): 7 messages dropped", "Process running mem=5M(1%)", "Release v1 created by x",
         "Build started by user x", "sample#a=1MB ", "measure=a val=1 units=MB", "source=web.1 ", "dyno=heroku.1.2 ", "TypeError: x",
         "A::B (c):", "at f (/a.js:1:2)", 'File "/a.py", line 1, in f', "Traceback (most recent call last):", "app/a.rb:1:in `b'",
+        "[DATABASE] [7-1]  ", "[7-2]  \t", "sql_error_code = 00000 ", "LOG:  duration: 5 ms  statement: SELECT 'a", "ERROR:  x", "STATEMENT:  y",
+        "LOG:  temporary file: path \"a\", size 5", "GET /a HTTP/1.1 | 192.0.2.7 | 640 | http | 302",
+        '192.0.2.7 - - [04/Mar/2012:05:06:07 +0000] "GET /a HTTP/1.1" 200 9 "-" "-" a', "[4] [ERROR] ", "WORKER TIMEOUT (pid:12)",
+        "worker=1 PID:5 timeout (6s > 5s), killing", "reaped #<Process::Status: pid 5 exit 0>", "[4] - Worker 0 (pid: 6) booted",
+        "! Terminating timed out worker: 6", "panic: x", "goroutine 1 [running]:", "PHP Fatal error:  Uncaught Exception: x in /a.php:1",
+        "#0 /a.php(1): f()", "at a.B.c(D.java:1)", "Caused by: a.BException: x", "Attach A by user x", "Scaled to web@1 by user x",
         "State changed from a to b", "Starting process with command `", "I, [2023-01-01T00:00:00.1 #4]  INFO -- : ", "[abcdefghijklmnopq] ",
         " ", "\t", '"', "'", "(", ")", "[", "]", "{", "}", "%", "\\", "é", "\u202e", "🙂", "=", "#", "`",
     ]

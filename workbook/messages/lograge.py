@@ -4,12 +4,12 @@ It looks like a line of the router, so the source decides. The path has no query
 formatters (key_value, json, logstash).
 """
 
-from workbook.messages._prefix import LOGGER_PREFIX
+from workbook.messages._prefix import LOGGER_PREFIX, OWN
 
 TABLE = "app_requests"
 
 CLAIMS = rf"""
-    source = 'app'
+    {OWN}
     AND contains(message, 'duration')
     AND (
         regexp_matches(message, '{LOGGER_PREFIX}method=\S+ path=')

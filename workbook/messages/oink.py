@@ -4,12 +4,12 @@
 lines of Rails 2. Source: oink's ``memory_usage_reporter`` and ``hodel_3000_compliant_logger``.
 """
 
-from workbook.messages._prefix import LOGGER_PREFIX
+from workbook.messages._prefix import LOGGER_PREFIX, OWN
 
 TABLE = "app_memory"
 
 CLAIMS = rf"""
-    source = 'app'
+    {OWN}
     AND (contains(message, 'Oink Action: ') OR contains(message, 'Memory usage: '))
     AND regexp_matches(message, '{LOGGER_PREFIX}(?:Oink Action: |Memory usage: \S+ \| PID: )')
 """

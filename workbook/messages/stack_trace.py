@@ -7,7 +7,7 @@ without leading blanks. The first own frame is the innermost one outside of gems
 the first one printed, in Python the last.
 """
 
-from workbook.messages._prefix import LOGGER_PREFIX
+from workbook.messages._prefix import LOGGER_PREFIX, OWN
 
 TABLE = "stack_traces"
 
@@ -30,8 +30,7 @@ _FOREIGN = (
 )
 
 CLAIMS = rf"""
-    source = 'app'
-    AND process NOT LIKE 'postgres%'
+    {OWN}
     AND process NOT LIKE 'heroku-%'
     AND process NOT IN ('api', 'log-shuttle')
     AND NOT contains(message, 'source=rack-timeout ')
