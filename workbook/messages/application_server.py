@@ -30,7 +30,6 @@ _PUMA = (
 
 CLAIMS = rf"""
     {OWN}
-    AND regexp_matches(message, 'orker|WORKER|reaped #|gunicorn|Puma|aster|isten|Handling signal|Gracefully')
     AND regexp_matches(message, '^\s*{_GUNICORN}|{LOGGER_PREFIX}\s*{_UNICORN}|^\s*{_PUMA}')
 """
 
