@@ -1,7 +1,8 @@
 """What several kinds of line share: what a logger prints before a message, and which processes are the application's own."""
 
 LOGGER_PREFIX = (
-    r"^(?:App \d+ std(?:out|err): )?"  # Passenger
+    r"^(?:[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \S+ \S+\[\d+\]: )?"  # Hodel's logger, which writes syslog lines
+    r"(?:App \d+ std(?:out|err): )?"  # Passenger
     r"(?:[A-Z], \[[^\]]*\] +)?(?:[A-Z]+ -- [^:\[]{0,40}: )?"  # Ruby's Logger
     r"(?:\[[^\]]*\] ?)*"  # tags of Rails, the request's id among them
 )

@@ -38,7 +38,7 @@ kinds AS (
         time,
         process,
         nullif(regexp_extract(prefix, '\[([\w-]{{16,}})\]', 1), '') AS request_id,
-        regexp_extract(prefix, ' #(\d+)\]', 1) AS pid,
+        regexp_extract(prefix, '(?: #|\w\[)(\d+)\](?: |: )', 1) AS pid,
         body,
         starts_with(body, 'Completed') AS is_end,
         CASE
