@@ -11,5 +11,8 @@ LOGGER_PREFIX = (
 DATABASE_SERVER = r"(process = 'postgres' OR regexp_full_match(process, 'postgres\.\d+'))"
 """SQL: whether a line's process is the server of Heroku Postgres; the number is that of the service."""
 
-OWN = f"source = 'app' AND NOT {DATABASE_SERVER}"
+OWN = (
+    "source = 'app' AND process NOT IN ('api', 'log-shuttle') AND process NOT LIKE 'heroku-%'"
+    f" AND NOT {DATABASE_SERVER}"
+)
 """SQL: whether an application wrote the line."""

@@ -30,6 +30,7 @@ _PUMA = (
 
 CLAIMS = rf"""
     {OWN}
+    AND NOT contains(message, 'source=rack-timeout ')
     AND regexp_matches(message, '^\s*{_GUNICORN}|{LOGGER_PREFIX}\s*{_UNICORN}|^\s*{_PUMA}')
 """
 

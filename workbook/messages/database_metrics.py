@@ -11,6 +11,7 @@ TABLE = "database_samples"
 CLAIMS = r"""
     process LIKE 'heroku-%'
     AND source IN ('app', 'heroku')
+    AND regexp_matches(message, '^(?:\.\.\. ?)?(?:source|addon|dyno|(?:sample|measure|count)#[\w.-]+)=')
     AND regexp_matches(message, '(?:^|\s)(?:sample|measure|count)#[\w.-]+=')
 """
 
@@ -92,6 +93,7 @@ EXAMPLES = (
 )  # fmt: skip
 
 NOT_MINE = (
+    "2015-06-07T08:09:10+00:00 app[heroku-postgres]: Update DATABASE by user x sample#db_size=5bytes",
     "2015-06-07T08:09:10+00:00 app[heroku-postgres]: Update DATABASE by user dev@example.com",
     "2015-06-07T08:09:10+00:00 app[web.1]: source=DATABASE sample#db_size=91234567bytes",
     "2015-06-07T08:09:10+00:00 app[postgres.12345]: [DATABASE] [7-1]  sql_error_code = 00000 LOG:  checkpoint complete",

@@ -8,16 +8,15 @@ in Python the last, in Java the first one of the last cause that has one; where 
 in the head, that comes first.
 """
 
-from workbook.messages._prefix import OWN
+from workbook.messages._prefix import LOGGER_PREFIX, OWN
 from workbook.messages._traces import ANY, FOREIGN, PREFIX, head, kind
 
 TABLE = "stack_traces"
 
 CLAIMS = rf"""
     {OWN}
-    AND process NOT LIKE 'heroku-%'
-    AND process NOT IN ('api', 'log-shuttle')
     AND NOT contains(message, 'source=rack-timeout ')
+    AND NOT regexp_matches(message, '{LOGGER_PREFIX}\{{"')
     AND regexp_matches(message, '{PREFIX}\s*(?:{ANY})')
 """
 
