@@ -1,7 +1,7 @@
 """A small plain-Python reader of log lines, one expression per kind: what the SQL readers must agree with.
 
 It reads lines as ``heroku logs`` prints them, and knows the usual order of keys only: the lines of the router, of
-rack-timeout and of the runtime metrics.
+rack-timeout, of the runtime metrics and of the metrics of a database.
 """
 
 from __future__ import annotations
@@ -51,7 +51,12 @@ NUMBER = re.compile(r"(-?\d{1,18})(?!\d)", re.ASCII)
 
 def read(lines: Iterable[str]) -> dict[str, list[Row]]:
     """Return the rows of all lines by kind, each with its line, from 1."""
-    rows: dict[str, list[Row]] = {"router": [], "rack_timeout": [], "runtime_metrics": []}
+    rows: dict[str, list[Row]] = {
+        "router": [],
+        "rack_timeout": [],
+        "runtime_metrics": [],
+        "database_metrics": [],
+    }
     for number, line in enumerate(lines, 1):
         if found := read_line(line):
             rows[found[0]] += [{"line": number} | row for row in found[1]]
@@ -59,7 +64,7 @@ def read(lines: Iterable[str]) -> dict[str, list[Row]]:
 
 
 def read_line(line: str) -> tuple[str, list[Row]] | None:
-    """Return the kind of the line and its rows; None when it is not of one of the three kinds."""
+    """Return the kind of the line and its rows; None when it is not of one of these kinds."""
     envelope = ENVELOPE.fullmatch(line)
     if envelope is None:
         return None
@@ -72,6 +77,8 @@ def read_line(line: str) -> tuple[str, list[Row]] | None:
         return "rack_timeout", [place | {"dyno": process} | rack_timeout(found)]
     if source == "heroku" and (rows := samples(message)):
         return "runtime_metrics", [place | {"dyno": process} | row for row in rows]
+    if process.startswith("heroku-") and source == "app" and (rows := database_samples(message)):
+        return "database_metrics", [place | {"process": process} | row for row in rows]
     return None
 
 
@@ -140,3 +147,20 @@ def samples(message: str) -> list[Row]:
         }
         for found in SAMPLE.finditer(message)
     ]
+
+
+def database_samples(message: str) -> list[Row]:
+    """Return the rows of a metric line of a database, one for each value."""
+    attachment = re.search(r"(?:^| )source=(\S+)", message, re.ASCII)
+    rows = []
+    for row in samples(message):
+        in_bytes = row["unit"] is None and row["metric"] in ("tmp_disk_used", "tmp_disk_available")
+        rows.append(
+            {
+                "attachment": attachment[1] if attachment else None,
+                "metric": row["metric"],
+                "value": row["value"],
+                "unit": "bytes" if in_bytes else row["unit"],
+            }
+        )
+    return rows

@@ -138,6 +138,32 @@ CREATE TABLE IF NOT EXISTS requests (
     tls_version VARCHAR
 );
 
+-- One row for each line of the web server that stood before the router until 2013: the same request as a line of the router.
+CREATE TABLE IF NOT EXISTS front_requests (
+    -- file
+    source_id INTEGER NOT NULL,
+    -- physical line, from 1
+    line BIGINT NOT NULL,
+    -- when the line was written
+    time TIMESTAMP,
+    -- HTTP method; NULL when the client sent no request
+    method VARCHAR,
+    -- host that was asked; NULL in 2011
+    host VARCHAR,
+    -- path with its query string, as logged
+    path VARCHAR,
+    -- path without query string, ids replaced (/users/:id)
+    route VARCHAR,
+    -- address of the client
+    client VARCHAR,
+    -- HTTP status; 499 when the client left
+    status INTEGER,
+    -- size of the response in bytes
+    bytes BIGINT,
+    -- http or https; NULL since 2012
+    scheme VARCHAR
+);
+
 -- One row for each line of rack-timeout; a request has several.
 CREATE TABLE IF NOT EXISTS rack_timeouts (
     -- file
@@ -222,6 +248,22 @@ CREATE TABLE IF NOT EXISTS dyno_errors (
     memory_percent DOUBLE,
     -- physical line of the "Process running mem=" line; NULL when none was found
     memory_line BIGINT
+);
+
+-- One row for each "Process running mem=" line: printed only while a dyno is over its quota.
+CREATE TABLE IF NOT EXISTS process_memory (
+    -- file
+    source_id INTEGER NOT NULL,
+    -- physical line, from 1
+    line BIGINT NOT NULL,
+    -- when it was written
+    time TIMESTAMP,
+    -- dyno, such as web.1
+    dyno VARCHAR,
+    -- memory in MB
+    memory_mb DOUBLE,
+    -- the same in percent of the quota, as printed
+    memory_percent DOUBLE
 );
 
 -- One row for each L code: what the log itself lost.
@@ -309,6 +351,28 @@ CREATE TABLE IF NOT EXISTS app_memory (
     memory_mb DOUBLE
 );
 
+-- One row for each event in the life of an application server's worker or master (gunicorn, unicorn, Puma).
+CREATE TABLE IF NOT EXISTS server_events (
+    -- file
+    source_id INTEGER NOT NULL,
+    -- physical line, from 1
+    line BIGINT NOT NULL,
+    -- when it was written
+    time TIMESTAMP,
+    -- dyno that wrote it
+    dyno VARCHAR,
+    -- gunicorn, unicorn or puma
+    server VARCHAR,
+    -- started, listening, booted, timeout, memory_limit, killed, exited, restarting, stopping or stopped
+    event VARCHAR,
+    -- process id of the worker, or of the master for its own events; only unique within a dyno; NULL when not printed
+    pid BIGINT,
+    -- number of the worker, from 0; NULL when not printed, and for the master
+    worker BIGINT,
+    -- version, address, signal, exit status or limit, as printed; NULL when there is none
+    detail VARCHAR
+);
+
 -- One row for each stack trace that an application printed.
 CREATE TABLE IF NOT EXISTS stack_traces (
     -- file
@@ -347,6 +411,48 @@ CREATE TABLE IF NOT EXISTS database_samples (
     value DOUBLE,
     -- bytes, kB, or NULL for counts and ratios (0 to 1)
     unit VARCHAR
+);
+
+-- One row for each message of a Postgres server; its chunks are put together.
+CREATE TABLE IF NOT EXISTS database_log (
+    -- file
+    source_id INTEGER NOT NULL,
+    -- physical line of the first chunk, from 1
+    line BIGINT NOT NULL,
+    -- when it was written
+    time TIMESTAMP,
+    -- postgres, or postgres.12345 with the number of the service
+    process VARCHAR,
+    -- name under which the database is attached, such as DATABASE; NULL in 2011
+    attachment VARCHAR,
+    -- LOG, ERROR, FATAL, WARNING, …; NULL for the rest of a message whose beginning is not in the file
+    severity VARCHAR,
+    -- statement, parse, bind, execute, plan, duration, error, temporary_file, checkpoint, autovacuum, lock_wait, connection,
+    -- rest or other
+    kind VARCHAR,
+    -- time in ms of the statement (or of its parse, bind or execute), of the wait for a lock so far, of the whole checkpoint
+    -- or vacuum; NULL when not printed
+    duration_ms DOUBLE,
+    -- SQL that ran, or that failed; NULL when not printed
+    statement VARCHAR,
+    -- the statement with its literals replaced by ?, without comments, in one line
+    statement_shape VARCHAR,
+    -- size of a temporary file in bytes; NULL for other kinds
+    temporary_file_bytes BIGINT,
+    -- SQLSTATE as printed (00000: no error); NULL before 2017
+    sql_error_code VARCHAR,
+    -- process id of the server process; NULL before 2023
+    pid BIGINT,
+    -- name of the database; NULL from 2014 to 2023
+    "database" VARCHAR,
+    -- name of the role; NULL before 2023
+    "user" VARCHAR,
+    -- name that the client gave itself; NULL before 2023
+    application_name VARCHAR,
+    -- text of the message, without what stands before its severity
+    message VARCHAR,
+    -- detail, hint and context; NULL when not printed
+    detail VARCHAR
 );
 
 -- One row for each row of a New Relic transaction table.
@@ -574,6 +680,55 @@ CREATE OR REPLACE MACRO sample_pairs(text) AS
 
 -- Whether the text behind a measured number is a unit (MB, pages, kB, %) or nothing.
 CREATE OR REPLACE MACRO is_unit(text) AS regexp_full_match(text, '[A-Za-z%/]*');
+
+-- A statement whose texts in quotes are ? and whose comments are gone; names in double quotes stay.
+CREATE OR REPLACE MACRO without_texts(statement) AS
+    replace(
+        regexp_replace(
+            statement,
+            '\b[eE]('')(?:[^''\\]|''''|\\.)*(?:''|$)|('')(?:[^'']|'''')*(?:''|$)|("[^"]*")|(?s:/\*.*?(?:\*/|$))|--[^\n]*',
+            '\1\2\3',
+            'g'
+        ),
+        '''',
+        '?'
+    );
+
+-- A statement in which every number and parameter is ?, with or without a sign.
+CREATE OR REPLACE MACRO without_numbers(statement) AS
+    regexp_replace(
+        regexp_replace(
+            statement,
+            '\$\d+|\b(?:0x[0-9a-fA-F]+|\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)\b',
+            '?',
+            'g'
+        ),
+        '([=<>(,+*/]\s*)-\s*\?',
+        '\1?',
+        'g'
+    );
+
+-- A statement with its literals replaced by ?, without comments, in one line; a list of literals is one ?, and so is a list
+-- of such lists.
+CREATE OR REPLACE MACRO statement_shape(statement) AS
+    trim(
+        regexp_replace(
+            regexp_replace(
+                regexp_replace(
+                    without_numbers(without_texts(statement)),
+                    '\(\s*\?(?:\s*,\s*\?)+\s*\)',
+                    '(?)',
+                    'g'
+                ),
+                '\(\?\)(?:\s*,\s*\(\?\))+',
+                '(?)',
+                'g'
+            ),
+            '\s+',
+            ' ',
+            'g'
+        )
+    );
 
 -- A path without query string, fragment, matrix parameters, empty segments and the slash at its end.
 CREATE OR REPLACE MACRO bare_path(path) AS

@@ -17,6 +17,7 @@ COLUMNS = {
     ' description, "at", sock, protocol, tls, tls_version',
     "rack_timeout": "time, dyno, request_id, age_ms, timeout_ms, duration_ms, state, term_on_timeout",
     "runtime_metrics": "time, dyno, boot, metric, value, unit",
+    "database_metrics": "time, process, attachment, metric, value, unit",
 }
 
 # What a client can put into its path or its addresses: anything but a quote and the end of the line.
@@ -123,7 +124,21 @@ def runtime_metrics(draw):
     )
 
 
-LINES = st.one_of(keyed_requests(), old_requests(), rack_timeouts(), runtime_metrics())
+@st.composite
+def database_metrics(draw):
+    """A metric line of a database, a cache or a pool."""
+    number = st.one_of(st.integers(-5, 10**12).map(str), st.floats(0, 1e9).map(lambda value: f"{value:.5f}"))
+    name = st.sampled_from(["db_size", "index-cache-hit-rate", "tmp-disk-used", "tmp_disk_available", "x.y"])
+    unit = st.sampled_from(["", "bytes", "kB", "%"])
+    pairs = [f"sample#{draw(name)}={draw(number)}{draw(unit)}" for _ in range(draw(st.integers(1, 9)))]
+    addon = draw(st.sampled_from(["", "addon=postgresql-blue-12345 "]))
+    process = draw(st.sampled_from(["heroku-postgres", "heroku-redis", "heroku-pgbouncer"]))
+    return f"app[{process}]: source={draw(st.sampled_from(['DATABASE', 'MY_REDIS']))} {addon}" + " ".join(
+        pairs
+    )
+
+
+LINES = st.one_of(keyed_requests(), old_requests(), rack_timeouts(), runtime_metrics(), database_metrics())
 
 
 @pytest.fixture(scope="module")
@@ -190,6 +205,49 @@ def test_a_key_that_is_not_known_changes_nothing(database, texts):
     """The line then leaves the usual order, and is read key by key: both ways must give the same row."""
     unusual = [text + " extra=1" for text in texts]
     assert rows_of(database, "router", unusual) == rows_of(database, "router", texts)
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    texts=st.lists(st.one_of(runtime_metrics(), database_metrics()), min_size=1, max_size=25),
+    end=st.sampled_from([" ", " note", " note#1=2"]),
+)
+def test_a_metric_line_out_of_the_usual_form_gives_the_same_rows(database, texts, end):
+    """The line is then read value by value: both ways must give the same rows."""
+    unusual = [text + end for text in texts]
+    for name in ("runtime_metrics", "database_metrics"):
+        assert in_order(rows_of(database, name, unusual)) == in_order(rows_of(database, name, texts))
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        "sample#a=1e5 sample#b=2",
+        "sample#a=1e sample#b=2kB",
+        "sample#a=9999999999999999999 sample#b=1.",
+        "sample#a=nan sample#b=-0.5MB sample#c=",
+        "sample#a=1 sample#b",
+        "sample#a=1  sample#b=2",
+        "xsample#a=1 sample#b=2",
+        "measure#a=1 count#b=2 sample#c=3/s",
+    ],
+)
+@pytest.mark.parametrize(
+    "place", ["heroku[web.1]: source=web.1 dyno=heroku.1.2 ", "app[heroku-redis]: source=REDIS "]
+)
+def test_an_odd_metric_line_is_read_as_by_the_general_expression(database, place, values):
+    """The usual form is narrow enough: what it takes, it reads as sample_pairs does."""
+    name = "runtime_metrics" if place.startswith("heroku") else "database_metrics"
+    pairs = database.fetch(
+        "SELECT name, number, unit FROM (SELECT unnest(sample_pairs($text), recursive := true))",
+        text=place + values,
+    )
+    expected = [
+        (metric, float(number) if number and unit in ("", "kB", "MB", "e", "/s") else None)
+        for metric, number, unit in pairs
+        if number or unit
+    ]
+    assert [(row["metric"], row["value"]) for row in rows_of(database, name, [place + values])] == expected
 
 
 @pytest.mark.parametrize(
@@ -269,6 +327,12 @@ FRAGMENTS = st.sampled_from(
         "Error R14 (Memory quota exceeded)", "Error L10 (x): 7 messages dropped", "Process running mem=5M(1%)", "Release v1 created by x",
         "Build started by user x", "sample#a=1MB ", "measure=a val=1 units=MB", "source=web.1 ", "dyno=heroku.1.2 ", "TypeError: x",
         "A::B (c):", "at f (/a.js:1:2)", 'File "/a.py", line 1, in f', "Traceback (most recent call last):", "app/a.rb:1:in `b'",
+        "[DATABASE] [7-1]  ", "[7-2]  \t", "sql_error_code = 00000 ", "LOG:  duration: 5 ms  statement: SELECT 'a", "ERROR:  x", "STATEMENT:  y",
+        "LOG:  temporary file: path \"a\", size 5", "GET /a HTTP/1.1 | 192.0.2.7 | 640 | http | 302",
+        '192.0.2.7 - - [04/Mar/2012:05:06:07 +0000] "GET /a HTTP/1.1" 200 9 "-" "-" a', "[4] [ERROR] ", "WORKER TIMEOUT (pid:12)",
+        "worker=1 PID:5 timeout (6s > 5s), killing", "reaped #<Process::Status: pid 5 exit 0>", "[4] - Worker 0 (pid: 6) booted",
+        "! Terminating timed out worker: 6", "panic: x", "goroutine 1 [running]:", "PHP Fatal error:  Uncaught Exception: x in /a.php:1",
+        "#0 /a.php(1): f()", "at a.B.c(D.java:1)", "Caused by: a.BException: x", "Attach A by user x", "Scaled to web@1 by user x",
         "State changed from a to b", "Starting process with command `", "I, [2023-01-01T00:00:00.1 #4]  INFO -- : ", "[abcdefghijklmnopq] ",
         " ", "\t", '"', "'", "(", ")", "[", "]", "{", "}", "%", "\\", "é", "\u202e", "🙂", "=", "#", "`",
     ]

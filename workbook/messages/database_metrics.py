@@ -4,55 +4,47 @@ One line every one to five minutes with ``sample#NAME=VALUE`` pairs. ``source=``
 attached. Dev Center: "Heroku Postgres metrics logs".
 """
 
+from workbook.messages._samples import rows, usual
+
 TABLE = "database_samples"
 
 CLAIMS = r"""
     process LIKE 'heroku-%'
     AND source IN ('app', 'heroku')
+    AND regexp_matches(message, '^(?:\.\.\. ?)?(?:source|addon|dyno|(?:sample|measure|count)#[\w.-]+)=')
     AND regexp_matches(message, '(?:^|\s)(?:sample|measure|count)#[\w.-]+=')
 """
 
-# Free and used temporary space are bytes, though printed without a unit.
-ROWS = r"""
-WITH found AS (
+_USUAL = usual(r"source=([^\s#]+)(?: addon=[^\s#]+)?")
+
+_KNOWN = rf"""
+WITH heads AS (
     SELECT
         source_id,
         line,
         time,
         process,
-        pair(message, 'source') AS attachment,
-        unnest(sample_pairs(message)) AS pair_found
+        message,
+        regexp_extract(message, '{_USUAL}', 1) AS head
     FROM claimed
 ),
-texts AS (
+known AS (
     SELECT
-        source_id,
-        line,
-        time,
-        process,
-        attachment,
-        replace(pair_found.name, '-', '_') AS metric,
-        coalesce(pair_found.number, '') AS number,
-        pair_found.unit AS unit
-    FROM found
-)
-SELECT
-    source_id,
-    line,
-    time,
-    process,
-    attachment,
-    metric,
-    CASE WHEN is_unit(unit) THEN try_cast(number AS DOUBLE) END AS value,
-    CASE
-        WHEN number = '' OR NOT is_unit(unit) THEN NULL
-        WHEN unit = '' AND metric IN ('tmp_disk_used', 'tmp_disk_available') THEN 'bytes'
-        ELSE nullif(unit, '')
-    END AS unit,
-    CASE WHEN number = '' OR NOT is_unit(unit) THEN [metric] END AS unread
-FROM texts
-WHERE number <> '' OR unit <> ''
+        *,
+        CASE WHEN head <> '' THEN head ELSE pair(message, 'source') END AS attachment
+    FROM heads
+),
 """
+
+# Free and used temporary space are bytes, though printed without a unit.
+_UNIT = """
+CASE
+    WHEN unit = '' AND metric IN ('tmp_disk_used', 'tmp_disk_available') THEN 'bytes'
+    ELSE nullif(unit, '')
+END
+"""
+
+ROWS = _KNOWN + rows(own="process, attachment", unit=_UNIT)
 
 EXAMPLES = (
     (
@@ -101,6 +93,7 @@ EXAMPLES = (
 )  # fmt: skip
 
 NOT_MINE = (
+    "2015-06-07T08:09:10+00:00 app[heroku-postgres]: Update DATABASE by user x sample#db_size=5bytes",
     "2015-06-07T08:09:10+00:00 app[heroku-postgres]: Update DATABASE by user dev@example.com",
     "2015-06-07T08:09:10+00:00 app[web.1]: source=DATABASE sample#db_size=91234567bytes",
     "2015-06-07T08:09:10+00:00 app[postgres.12345]: [DATABASE] [7-1]  sql_error_code = 00000 LOG:  checkpoint complete",

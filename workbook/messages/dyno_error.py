@@ -2,22 +2,33 @@
 
 ``Error R14 (Memory quota exceeded)`` has no number; ``Process running mem=533M(104.3%)`` stands 2 to 25 ms before it. The
 two are paired by dyno: the nearest memory line before, at most 5 s away, or within 20 lines where lines have no time.
-A memory line without an error stays in log_lines. Dev Center: "Error codes".
+The memory lines themselves are rows of process_memory. Dev Center: "Error codes".
 """
+
+from workbook.messages._memory import MEMORY, memory_mb
 
 TABLE = "dyno_errors"
 
 CLAIMS = r"""
     source = 'heroku'
     AND process <> 'router'
-    AND (starts_with(message, 'Error ') OR starts_with(message, 'Process running mem='))
-    AND regexp_matches(message, '^Error [A-KM-Z]\d\d\b|^Process running mem=')
+    AND starts_with(message, 'Error ')
+    AND regexp_matches(message, '^Error [A-KM-Z]\d\d\b')
 """
 
-NEIGHBOURS = CLAIMS
+_MEMORY = "source = 'heroku' AND process <> 'router' AND starts_with(message, 'Process running mem=')"
 
-ROWS = r"""
-WITH found AS (
+NEIGHBOURS = f"{CLAIMS} OR {_MEMORY}"
+
+ROWS = rf"""
+WITH errors_and_memory AS (
+    SELECT * FROM claimed
+    UNION ALL
+    SELECT *
+    FROM lines
+    WHERE {_MEMORY}
+),
+found AS (
     SELECT
         source_id,
         line,
@@ -25,17 +36,13 @@ WITH found AS (
         process,
         starts_with(message, 'Process') AS is_memory,
         regexp_extract(message, '^Error ([A-Z]\d\d)(?: \(([^)]*)\))?(?:(?: ->|:) *(.*))?', ['code', 'name', 'rest']) AS error,
-        regexp_extract(
-            message,
-            'mem=(\d{1,9}(?:\.\d{1,9})?)(K|KB|M|MB|G|GB)\((\d{1,9}(?:\.\d{1,9})?)%\)',
-            ['number', 'unit', 'percent']
-        ) AS memory
-    FROM claimed
+        {MEMORY} AS memory
+    FROM errors_and_memory
 ),
 with_memory AS (
     SELECT
         *,
-        last_value(CASE WHEN is_memory THEN {'line': line, 'time': time, 'memory': memory} END IGNORE NULLS) OVER (
+        last_value(CASE WHEN is_memory THEN {{'line': line, 'time': time, 'memory': memory}} END IGNORE NULLS) OVER (
             PARTITION BY source_id, process
             ORDER BY line
             ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
@@ -60,11 +67,9 @@ SELECT
     process AS dyno,
     error.code AS code,
     coalesce(nullif(error.name, ''), nullif(error.rest, '')) AS description,
-    try_cast(paired.memory.number AS DOUBLE)
-    * CASE paired.memory.unit[1] WHEN 'K' THEN 1.0 / 1024 WHEN 'M' THEN 1.0 WHEN 'G' THEN 1024.0 END AS memory_mb,
-    try_cast(paired.memory.percent AS DOUBLE) AS memory_percent,
-    paired.line AS memory_line,
-    CASE WHEN paired.line IS NOT NULL AND paired.memory.number = '' THEN ['memory'] END AS unread
+    {memory_mb("paired.memory")} AS memory_mb,
+    try_cast(nullif(paired.memory.percent, '') AS DOUBLE) AS memory_percent,
+    paired.line AS memory_line
 FROM errors
 """
 
@@ -107,6 +112,7 @@ EXAMPLES = (
 )  # fmt: skip
 
 NOT_MINE = (
+    "2022-04-05T06:07:08.091011+00:00 heroku[web.1]: Process running mem=533M(104.3%)",
     "2022-04-05T06:07:08.101213+00:00 app[web.1]: Error R14 (Memory quota exceeded)",
     "2022-04-05T06:07:08.101213+00:00 heroku[logplex]: Error L11 (Tail buffer overflow) -> This tail session dropped 41"
     " messages since 2022-01-02 03:04:05.060708009 +0000 UTC.",

@@ -51,7 +51,7 @@ SELECT
         WHEN 'start' THEN nullif(
             regexp_replace(
                 regexp_replace(message, '^Starting process with command:? ?`?', ''),
-                '`(?: by user \S+)?$',
+                '`(?: by (?:user )?\S+)?$',
                 ''
             ),
             ''
@@ -106,11 +106,13 @@ EXAMPLES = (
         "2024-03-04T05:06:07.080910+00:00 heroku[run.1234]: Awaiting client\n"
         "2024-03-04T05:06:08.080910+00:00 heroku[run.1234]: Starting process with command `sh -c 'echo `date`'` by user"
         " dev@example.com\n"
-        "2024-03-04T05:06:09.080910+00:00 heroku[release.9811]: Starting process with command `if true; then",
+        "2024-03-04T05:06:09.080910+00:00 heroku[release.9811]: Starting process with command `if true; then\n"
+        "2013-03-04T05:06:10+00:00 heroku[run.2]: Starting process with command `bash` by dev@example.com",
         (
             {"dyno": "run.1234", "event": "one_off", "detail": "Awaiting client"},
             {"event": "start", "detail": "sh -c 'echo `date`'"},
             {"dyno": "release.9811", "event": "start", "detail": "if true; then"},
+            {"dyno": "run.2", "event": "start", "detail": "bash"},
         ),
     ),
     (

@@ -38,7 +38,7 @@ SELECT
         nullif(trim(error.rest), '')
     ) AS description,
     try_cast(
-        nullif(regexp_extract(error.rest, '(\d{1,18}) (?:messages?|lines?)\b', 1), '') AS BIGINT
+        nullif(regexp_extract(error.rest, '(\d{1,18}) (?:lost |dropped )?(?:messages?|lines?)\b', 1), '') AS BIGINT
     ) AS dropped
 FROM errors
 """
@@ -56,10 +56,12 @@ EXAMPLES = (
     ),
     (
         "2022-01-01T00:00:00.5+00:00 app[log-shuttle]: Error L12: 19 messages dropped since 2022-01-01T00:00:00Z.\n"
-        "2022-01-01T00:00:00.7+00:00 app[log-shuttle]: Error L13: 1 message lost since 2022-01-01T00:00:00Z.",
+        "2022-01-01T00:00:00.7+00:00 app[log-shuttle]: Error L13: 1 message lost since 2022-01-01T00:00:00Z.\n"
+        "2022-01-01T00:00:00.8+00:00 app[log-shuttle]: Error L13: 2 lost messages since 2022-01-01T00:00:00Z.",
         (
             {"code": "L12", "description": "Local buffer overflow", "dropped": 19},
             {"code": "L13", "description": "Local delivery error", "dropped": 1},
+            {"code": "L13", "dropped": 2},
         ),
     ),
     (

@@ -4,12 +4,12 @@ It looks like a line of the router, so the source decides. The path has no query
 formatters (key_value, json, logstash).
 """
 
-from workbook.messages._prefix import LOGGER_PREFIX
+from workbook.messages._prefix import LOGGER_PREFIX, OWN
 
 TABLE = "app_requests"
 
 CLAIMS = rf"""
-    source = 'app'
+    {OWN}
     AND contains(message, 'duration')
     AND (
         regexp_matches(message, '{LOGGER_PREFIX}method=\S+ path=')
@@ -33,7 +33,7 @@ WITH bodies AS (
         time,
         process,
         message,
-        regexp_replace(message, '{LOGGER_PREFIX}', '') AS body
+        regexp_replace(regexp_replace(message, '{LOGGER_PREFIX}', ''), ' error=''.*?'' duration=', ' duration=') AS body
     FROM claimed
 ),
 documents AS (
@@ -122,7 +122,7 @@ EXAMPLES = (
     (
         "2020-01-02T03:04:05.060708+00:00 app[web.2]: I, [2020-01-02T03:04:05.060000 #4]  INFO -- :"
         " [00000000-0000-4000-8000-000000000011] method=POST path=/orders format=html controller=Admin::OrdersController"
-        " action=create status=500 error='RuntimeError: no stock' duration=5.02 view=0.00 db=soon allocations=812",
+        " action=create status=500 error='RuntimeError: no stock, status=200 duration=1' duration=5.02 view=0.00 db=soon allocations=812",
         ({"dyno": "web.2", "request_id": "00000000-0000-4000-8000-000000000011", "method": "POST", "path": "/orders",
           "controller": "Admin::OrdersController", "status": 500, "duration_ms": 5.02, "view_ms": 0, "db_ms": None},),
     ),

@@ -4,12 +4,12 @@
 lines of Rails 2. Source: oink's ``memory_usage_reporter`` and ``hodel_3000_compliant_logger``.
 """
 
-from workbook.messages._prefix import LOGGER_PREFIX
+from workbook.messages._prefix import LOGGER_PREFIX, OWN
 
 TABLE = "app_memory"
 
 CLAIMS = rf"""
-    source = 'app'
+    {OWN}
     AND (contains(message, 'Oink Action: ') OR contains(message, 'Memory usage: '))
     AND regexp_matches(message, '{LOGGER_PREFIX}(?:Oink Action: |Memory usage: \S+ \| PID: )')
 """
@@ -99,9 +99,17 @@ EXAMPLES = (
             {"line": 5, "dyno": "web.1", "action": None, "memory_mb": 204900 / 1024},
         ),
     ),
+    (
+        # 2010: between the lines of Rails 2, each with a prefix as in syslog
+        "2010-06-18T11:27:37+00:00 app[web.1]: Jun 18 11:27:37 host rails[67783]: Processing OrdersController#index (for"
+        " 192.0.2.1 at 2010-06-18 11:27:37) [GET]\n"
+        "2010-06-18T11:27:37+00:00 app[web.1]: Jun 18 11:27:37 host rails[67783]: Memory usage: 400000 | PID: 67783",
+        ({"line": 2, "pid": 67783, "action": "OrdersController#index", "memory_mb": 400000 / 1024},),
+    ),
 )
 
 NOT_MINE = (
+    "2013-06-09T01:52:08.100000+00:00 app[web.1]: Jun 18 11:27:37 host rails[7]: the Memory usage: 5 | PID: 6",
     "2013-06-09T01:52:08.100000+00:00 app[web.1]: Memory usage: high",
     "2013-06-09T01:52:08.100000+00:00 app[web.1]: Oink Log Entry Complete",
     "2013-06-09T01:52:08.100000+00:00 heroku[web.1]: Memory usage: 81234 | PID: 777",

@@ -4,11 +4,13 @@ One request writes several lines: ready, active (each second), timed_out, comple
 nil is left out of the line, so the keys are read by name. Source: rack-timeout's ``logging-observer.rb`` and CHANGELOG.
 """
 
+from workbook.messages._prefix import OWN
+
 TABLE = "rack_timeouts"
 
 # What stands before may be a logger's prefix, but not the line of another kind that quotes such a text.
-CLAIMS = r"""
-    source = 'app'
+CLAIMS = rf"""
+    {OWN}
     AND contains(message, 'source=rack-timeout ')
     AND regexp_matches(message, '(?:^|\s)source=rack-timeout (?:[a-z_]+=|$)')
     AND NOT regexp_matches(

@@ -6,12 +6,12 @@ when it is the one line of its kind since the completion before, and either noth
 duration. Rails 1 and 2.1 print seconds, everything later milliseconds. Source: Rails' log subscribers.
 """
 
-from workbook.messages._prefix import LOGGER_PREFIX
+from workbook.messages._prefix import LOGGER_PREFIX, OWN
 
 TABLE = "app_requests"
 
 CLAIMS = rf"""
-    source = 'app'
+    {OWN}
     AND (contains(message, 'Started ') OR contains(message, 'Processing ') OR contains(message, 'Completed '))
     AND regexp_matches(
         message,
@@ -40,7 +40,7 @@ kinds AS (
         time,
         process,
         nullif(regexp_extract(prefix, '\[([\w-]{{16,}})\]', 1), '') AS request_id,
-        regexp_extract(prefix, ' #(\d+)\]', 1) AS pid,
+        regexp_extract(prefix, '(?: #|\w\[)(\d+)\](?: |: )', 1) AS pid,
         body,
         starts_with(body, 'Completed') AS is_end,
         CASE

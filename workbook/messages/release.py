@@ -14,7 +14,7 @@ CLAIMS = r"""
     AND regexp_matches(
         message,
         '^(?:Deploy \S+ by|Release v\d+ (?:created|command)|Running release v\d+|Rollback to |Scaled? to '
-        || '|(?:Add|Set|Remove|Update) .* by |(?:Attach|Detach|Destroy) .* by |@ref:\S+ completed provisioning'
+        || '|(?:Add|Remove|Update) .* by |Set .* config(?: vars)? by |(?:Attach|Detach|Destroy) .* by |@ref:\S+ completed provisioning'
         || '|Enable Logplex|Initial release|Build (?:started|succeeded|failed)|Slug compilation (?:started|finished|failed))'
     )
 """
@@ -52,7 +52,7 @@ events AS (
             WHEN regexp_matches(message, '^(?:Build|Slug compilation) failed') THEN 'build_failed'
             ELSE 'addon'
         END AS event,
-        nullif(parts.actor, '') AS actor,
+        nullif(rtrim(parts.actor, '.'), '') AS actor,
         parts.what AS description
     FROM texts
 ),
@@ -197,6 +197,7 @@ EXAMPLES = (
 )  # fmt: skip
 
 NOT_MINE = (
+    "2018-08-04T05:06:10.000000+00:00 app[api]: Set the sails by user dev@example.com",
     "2018-08-04T05:06:10.000000+00:00 app[api]: Log session created by user dev@example.com",
     "2018-08-04T05:06:10.000000+00:00 app[api]: fi' by user dev@example.com",
     "2018-08-04T05:06:10.000000+00:00 app[api.1]: Release v9 created by user dev@example.com",

@@ -4,6 +4,8 @@ Spring 2013: one value a line, ``measure=memory_total val=96.79 units=MB``. Sinc
 line, ``sample#memory_total=509.31MB sample#memory_rss=…``. Dev Center: "Log runtime metrics".
 """
 
+from workbook.messages._samples import rows, usual
+
 TABLE = "dyno_samples"
 
 CLAIMS = r"""
@@ -18,59 +20,49 @@ CLAIMS = r"""
     AND regexp_matches(message, '(?:sample|measure|count)#[\w.-]+=|(?:^| )measure=\S')
 """
 
-ROWS = r"""
-WITH found AS (
-    SELECT
-        source_id,
-        line,
-        time,
-        process,
-        CASE
-            WHEN message LIKE '%dyno=heroku.%.%' THEN split_part(pair(message, 'dyno'), '.', -1)
-            WHEN message LIKE '%source=heroku.%.%'
-                THEN nullif(regexp_extract(pair(message, 'source'), '\.([0-9a-fA-F-]{32,36})$', 1), '')
-        END AS boot,
-        unnest(
-            CASE
-                WHEN contains(message, '#') THEN sample_pairs(message)
-                ELSE [{
-                    'name': pair(message, 'measure'),
-                    'number': CASE WHEN plain_number(pair(message, 'val')) IS NOT NULL THEN pair(message, 'val') ELSE '' END,
-                    'unit': CASE
-                        WHEN pair(message, 'val') IS NULL THEN ''
-                        WHEN plain_number(pair(message, 'val')) IS NULL THEN '?'
-                        ELSE coalesce(pair(message, 'units'), '')
-                    END
-                }]
-            END
-        ) AS pair_found
-    FROM claimed
-),
-texts AS (
+_USUAL = usual(r"(?:source=[^\s#]+ )?dyno=heroku\.[\w-]+\.([\w-]+)")
+
+_KNOWN = rf"""
+WITH heads AS (
     SELECT
         source_id,
         line,
         time,
         process AS dyno,
-        boot,
-        replace(pair_found.name, '-', '_') AS metric,
-        coalesce(pair_found.number, '') AS number,
-        pair_found.unit AS unit
-    FROM found
-)
-SELECT
-    source_id,
-    line,
-    time,
-    dyno,
-    boot,
-    metric,
-    CASE WHEN is_unit(unit) THEN try_cast(number AS DOUBLE) END AS value,
-    CASE WHEN number <> '' AND is_unit(unit) THEN nullif(unit, '') END AS unit,
-    CASE WHEN number = '' OR NOT is_unit(unit) THEN [metric] END AS unread
-FROM texts
-WHERE number <> '' OR unit <> ''
+        message,
+        regexp_extract(message, '{_USUAL}', 1) AS head
+    FROM claimed
+),
+known AS (
+    SELECT
+        *,
+        CASE
+            WHEN head <> '' THEN head
+            WHEN message LIKE '%dyno=heroku.%.%' THEN split_part(pair(message, 'dyno'), '.', -1)
+            WHEN message LIKE '%source=heroku.%.%'
+                THEN nullif(regexp_extract(pair(message, 'source'), '\.([0-9a-fA-F-]{{32,36}})$', 1), '')
+        END AS boot
+    FROM heads
+),
 """
+
+# Spring 2013 has one value a line, in three pairs.
+_PAIRS = r"""
+CASE
+    WHEN regexp_matches(message, '(?:sample|measure|count)#[\w.-]+=') THEN sample_pairs(message)
+    ELSE [{
+        'name': pair(message, 'measure'),
+        'number': CASE WHEN plain_number(pair(message, 'val')) IS NOT NULL THEN pair(message, 'val') ELSE '' END,
+        'unit': CASE
+            WHEN pair(message, 'val') IS NULL THEN ''
+            WHEN plain_number(pair(message, 'val')) IS NULL THEN '?'
+            ELSE coalesce(pair(message, 'units'), '')
+        END
+    }]
+END
+"""
+
+ROWS = _KNOWN + rows(own="dyno, boot", unit="nullif(unit, '')", general=_PAIRS)
 
 _BOOT = "00000000-0000-4000-8000-000000000007"
 

@@ -1,49 +1,23 @@
-r"""Stack traces that an application printed: Ruby (Rails, Rack, a crash), Python and Node.
+r"""Stack traces that an application printed: Ruby, Python, Node, Java and its kin, PHP and Go.
 
-Every line of a trace is a log line of its own. A trace is an exception followed by its frames (Ruby, Node), or
-``Traceback (most recent call last):`` with its frames followed by the exception (Python), within one process; the lines
-must follow each other within 1 s and 200 lines, and exceptions without frames are no trace. Frames are kept as printed,
-without leading blanks. The first own frame is the innermost one outside of gems, packages and the language's own library:
-the first one printed, in Python the last.
+Every line of a trace is a log line of its own. A trace is an exception followed by its frames, or in Python ``Traceback
+(most recent call last):`` with its frames followed by the exception, within one process; the lines must follow each other
+within 1 s and 200 lines, and exceptions without frames are no trace. Frames are kept as printed, without leading blanks.
+The first own frame is the innermost one outside of gems, packages and the language's own library: the first one printed,
+in Python the last, in Java the first one of the last cause that has one; where PHP or a dying Ruby process names the place
+in the head, that comes first.
 """
 
-from workbook.messages._prefix import LOGGER_PREFIX
+from workbook.messages._prefix import LOGGER_PREFIX, OWN
+from workbook.messages._traces import ANY, FOREIGN, PREFIX, head, kind
 
 TABLE = "stack_traces"
 
-# Error classes: with a name space (A::B, a.B), or by their ending. Warning and node's own words may stand before.
-_CLASS = (
-    r"(?:(?:[A-Za-z_]\w*(?:::|\.))+[A-Z]\w*"
-    r"|[A-Z]\w*(?:Error|Exception|Timeout|Interrupt|Failure|Fault|Exit|Iteration|Warning|Invalid|NotFound)|Error"
-    r"|[A-Z]\w*(?:404|Interrupted))"
-)
-_WORDS = r"(?:(?:WARN|ERROR|FATAL|Uncaught|app error):? |\(node:\d+\) \w+: )*"
-_EXCEPTION = rf"{_WORDS}({_CLASS})(?: \((.*)\):?\s*|: (.*)|\s*)$"
-_CRASH = r"(?:app error: (.*)|(?:\S*\.rb|\S+):\d+:in [`'][^']*': (.*)) \(([A-Z][\w:]*)\)\s*$"
-_RUBY = r"(?:from )?(?:\S+ \(\d[\w.]*\) )?[^\s:]*\.(?:rb|erb|haml|slim|ru|rake|builder|jbuilder):\d+(?::in .*)?$|(?:from )?[^\s:(]+:\d+:in [`'].*$"
-_PYTHON = r'File "[^"]*", line \d+(?:, in .*)?$'
-_NODE = r"at (?:async )?(?:.* \(.+\)|\S+:\d+(?::\d+)?)$"
-_FOREIGN = (
-    r"/gems/|(?:^|[\s/(])vendor/|lib/ruby/|/rubies/|<internal:|\(eval|^(?:from )?\S+ \(\d[\w.]*\) "
-    r"|site-packages|dist-packages|/lib/python\d|<frozen |<string>"
-    r"|node_modules|node:|\((?:internal/[\w/.-]+|[\w.-]+)\.js:\d+:\d+\)|at internal/|<anonymous>\)?$|\(native\)"
-)
-
 CLAIMS = rf"""
-    source = 'app'
-    AND process NOT LIKE 'postgres%'
-    AND process NOT LIKE 'heroku-%'
-    AND process NOT IN ('api', 'log-shuttle')
+    {OWN}
     AND NOT contains(message, 'source=rack-timeout ')
-    AND regexp_matches(
-        message,
-        '{LOGGER_PREFIX}\s*(?:Traceback \(most recent call last\):'
-        || '|{_EXCEPTION.replace("'", "''")}'
-        || '|{_CRASH.replace("'", "''")}'
-        || '|{_RUBY.replace("'", "''")}'
-        || '|{_PYTHON.replace("'", "''")}'
-        || '|{_NODE.replace("'", "''")})'
-    )
+    AND NOT regexp_matches(message, '{LOGGER_PREFIX}\{{"')
+    AND regexp_matches(message, '{PREFIX}\s*(?:{ANY})')
 """
 
 NEIGHBOURS = CLAIMS
@@ -55,19 +29,14 @@ WITH bodies AS (
         line,
         time,
         process,
-        trim(regexp_replace(message, '{LOGGER_PREFIX}', ''), e' \t\r') AS body
+        trim(regexp_replace(message, '{PREFIX}', ''), e' \t\r') AS body
     FROM claimed
 ),
 kinds AS (
     SELECT
         *,
-        CASE
-            WHEN starts_with(body, 'Traceback (') THEN 'traceback'
-            WHEN regexp_matches(body, '^{_PYTHON.replace("'", "''")}') THEN 'python'
-            WHEN regexp_matches(body, '^{_CRASH.replace("'", "''")}') THEN 'crash'
-            WHEN regexp_matches(body, '^(?:{_RUBY.replace("'", "''")}|{_NODE.replace("'", "''")})') THEN 'frame'
-            ELSE 'exception'
-        END AS kind
+        {kind("body")} AS kind,
+        kind NOT IN ('traceback', 'python', 'frame', 'cause') AS is_head
     FROM bodies
 ),
 neighbours AS (
@@ -86,8 +55,8 @@ beginnings AS (
     SELECT
         *,
         NOT follows
-        OR kind IN ('traceback', 'crash')
-        OR kind = 'exception' AND kind_before NOT IN ('traceback', 'python')
+        OR kind = 'traceback'
+        OR is_head AND (kind <> 'exception' OR kind_before NOT IN ('traceback', 'python'))
         OR kind IN ('frame', 'python') AND kind_before = 'exception' AND closes AS begins
     FROM (
         SELECT
@@ -100,8 +69,10 @@ beginnings AS (
 numbered AS (
     SELECT
         *,
-        sum(begins::INTEGER) OVER (PARTITION BY source_id, process ORDER BY line) AS number
+        sum(begins::INTEGER) OVER before AS number,
+        sum((begins OR kind = 'cause')::INTEGER) OVER before AS part
     FROM beginnings
+    WINDOW before AS (PARTITION BY source_id, process ORDER BY line)
 ),
 traces AS (
     SELECT
@@ -109,44 +80,49 @@ traces AS (
         process,
         number,
         bool_or(kind = 'traceback') AS is_python,
-        arg_min({{'line': line, 'time': time, 'body': body, 'kind': kind}}, line)
-            FILTER (WHERE kind IN ('exception', 'crash')) AS head,
-        list(
-            CASE WHEN kind = 'crash' THEN regexp_extract(body, '^(\S+:\d+:in [`''][^'']*''): ', 1) ELSE body END
-            ORDER BY line
-        ) FILTER (WHERE kind IN ('frame', 'python') OR kind = 'crash' AND NOT starts_with(body, 'app error: ')) AS frames
+        arg_min({{'line': line, 'time': time, 'body': body, 'kind': kind}}, line) FILTER (WHERE is_head) AS head,
+        list({{'text': body, 'part': part}} ORDER BY line) FILTER (WHERE NOT is_head AND kind <> 'traceback') AS printed
     FROM numbered
     GROUP BY source_id, process, number
-    HAVING count(*) FILTER (WHERE kind IN ('frame', 'python')) > 0
-        AND count(*) FILTER (WHERE kind IN ('exception', 'crash')) > 0
+    HAVING count(*) FILTER (WHERE kind IN ('frame', 'python')) > 0 AND bool_or(is_head)
+        OR bool_or(kind IN ('crash', 'php', 'old_php', 'monolog'))
 ),
 found AS (
     SELECT
         *,
-        CASE
-            WHEN head.kind = 'crash' THEN {{
-                'exception': regexp_extract(head.body, '\(([A-Z][\w:]*)\)\s*$', 1),
-                'message': regexp_extract(head.body, '^(?:app error: (.*)|\S+:\d+:in [`''][^'']*'': (.*)) \([A-Z][\w:]*\)\s*$', 1)
-                || regexp_extract(head.body, '^(?:app error: (.*)|\S+:\d+:in [`''][^'']*'': (.*)) \([A-Z][\w:]*\)\s*$', 2)
-            }}
-            ELSE {{
-                'exception': regexp_extract(head.body, '^{_EXCEPTION}', 1),
-                'message': regexp_extract(head.body, '^{_EXCEPTION}', 2) || regexp_extract(head.body, '^{_EXCEPTION}', 3)
-            }}
-        END AS what,
-        list_filter(frames, lambda frame: NOT regexp_matches(frame, '{_FOREIGN}')) AS own
+        {head("exception")} AS exception,
+        {head("message")} AS message,
+        {head("place")} AS place
     FROM traces
+),
+own_frames AS (
+    SELECT
+        *,
+        list_filter(
+            coalesce(printed, []),
+            lambda frame: NOT regexp_matches(frame.text, '{FOREIGN}')
+        ) AS own,
+        place <> '' AND NOT regexp_matches(place, '{FOREIGN}') AS place_is_own
+    FROM found
 )
 SELECT
     source_id,
     head.line AS line,
     head.time AS time,
     process AS dyno,
-    nullif(what.exception, '') AS exception,
-    nullif(trim(what.message), '') AS message,
-    CASE WHEN is_python THEN own[-1] ELSE own[1] END AS first_own_frame,
-    array_to_string(frames, chr(10)) AS frames
-FROM found
+    nullif(exception, '') AS exception,
+    nullif(trim(message), '') AS message,
+    CASE
+        WHEN place_is_own THEN place
+        WHEN is_python THEN own[-1].text
+        ELSE list_filter(own, lambda frame: frame.part = own[-1].part)[1].text
+    END AS first_own_frame,
+    concat_ws(
+        chr(10),
+        nullif(place, ''),
+        nullif(array_to_string(list_transform(coalesce(printed, []), lambda frame: frame.text), chr(10)), '')
+    ) AS frames
+FROM own_frames
 ORDER BY source_id, line
 """
 
@@ -209,6 +185,110 @@ EXAMPLES = (
         "2020-05-02T11:20:30.100000+00:00 app[web.1]:     at process._tickCallback (internal/process/next_tick.js:68:7)",
         ({"exception": "TypeError", "message": "Cannot read property 'id' of undefined",
           "first_own_frame": "at async show (/app/routes/orders.js:12:9)"},),
+    ),
+    (
+        # the cause names the place; a Spring line in front is no exception
+        "2023-04-05T06:07:08.100000+00:00 app[web.1]: Exception in thread \"main\" java.lang.IllegalStateException: Failed to load\n"
+        "2023-04-05T06:07:08.100001+00:00 app[web.1]: \tat org.springframework.boot.SpringApplication.run(SpringApplication.java:303)\n"
+        "2023-04-05T06:07:08.100002+00:00 app[web.1]: \tat com.example.shop.OrderService.total(OrderService.java:42)\n"
+        "2023-04-05T06:07:08.100003+00:00 app[web.1]: \tat java.base/java.lang.Thread.run(Thread.java:829)\n"
+        "2023-04-05T06:07:08.100004+00:00 app[web.1]: Caused by: java.sql.SQLException: no connection\n"
+        "2023-04-05T06:07:08.100005+00:00 app[web.1]: \tat org.postgresql.Driver.connect(Driver.java:1)\n"
+        "2023-04-05T06:07:08.100006+00:00 app[web.1]: \tat com.example.shop.Db.open(Db.java:7)\n"
+        "2023-04-05T06:07:08.100007+00:00 app[web.1]: \t... 12 more",
+        ({"line": 1, "exception": "java.lang.IllegalStateException", "message": "Failed to load", "first_own_frame": "at com.example.shop.Db.open(Db.java:7)"},),
+    ),
+    (
+        "2023-04-05T06:07:08.100000+00:00 app[web.1]: 2023-01-01 00:00:00.123 ERROR 4 --- [nio-5000-exec-1] o.a.c.c.C.[.[.[/] : Servlet.service() threw exception\n"
+        "2023-04-05T06:07:08.100001+00:00 app[web.1]: java.lang.NullPointerException: Cannot invoke \"String.length()\" because \"x\" is null\n"
+        "2023-04-05T06:07:08.100002+00:00 app[web.1]: \tat com.example.shop.web.CartController.show(CartController.java:31) ~[classes!/:na]\n"
+        "2023-04-05T06:07:08.100003+00:00 app[web.1]: \tat java.base/jdk.internal.reflect.NativeMethodAccessorImpl.invoke0(Native Method) ~[na:na]",
+        ({"line": 2, "exception": "java.lang.NullPointerException", "first_own_frame": "at com.example.shop.web.CartController.show(CartController.java:31) ~[classes!/:na]"},),
+    ),
+    (
+        "2023-04-05T06:07:08.100000+00:00 app[web.1]: PHP Fatal error:  Uncaught Exception: no stock in /app/src/Cart.php:12\n"
+        "2023-04-05T06:07:08.100001+00:00 app[web.1]: Stack trace:\n"
+        "2023-04-05T06:07:08.100002+00:00 app[web.1]: #0 /app/vendor/slim/slim/Slim/App.php(33): Cart->total()\n"
+        "2023-04-05T06:07:08.100003+00:00 app[web.1]: #1 /app/web/index.php(5): Slim\\App->run()\n"
+        "2023-04-05T06:07:08.100004+00:00 app[web.1]: #2 {main}\n"
+        "2023-04-05T06:07:08.100005+00:00 app[web.1]:   thrown in /app/src/Cart.php on line 12",
+        ({"exception": "Exception", "message": "no stock", "first_own_frame": "/app/src/Cart.php:12"},),
+    ),
+    (
+        "2023-04-05T06:07:08.100000+00:00 app[web.1]: [2023-01-01 00:00:00] production.ERROR: Division by zero {\"exception\":\"[object] (DivisionByZeroError(code: 0): Division by zero at /app/app/Http/Cart.php:7)\n"
+        "2023-04-05T06:07:08.100001+00:00 app[web.1]: [stacktrace]\n"
+        "2023-04-05T06:07:08.100002+00:00 app[web.1]: #0 /app/vendor/laravel/framework/src/Illuminate/Routing/Controller.php(54): App\\Http\\Cart->show()\n"
+        "2023-04-05T06:07:08.100003+00:00 app[web.1]: #1 {main}\n"
+        "2023-04-05T06:07:08.100004+00:00 app[web.1]: \"}",
+        ({"exception": "DivisionByZeroError", "message": "Division by zero", "first_own_frame": "/app/app/Http/Cart.php:7"},),
+    ),
+    (
+        "2023-04-05T06:07:08.100000+00:00 app[web.1]: panic: runtime error: invalid memory address or nil pointer dereference\n"
+        "2023-04-05T06:07:08.100001+00:00 app[web.1]: [signal SIGSEGV: segmentation violation code=0x1 addr=0x0 pc=0x6f1234]\n"
+        "2023-04-05T06:07:08.100002+00:00 app[web.1]: \n"
+        "2023-04-05T06:07:08.100003+00:00 app[web.1]: goroutine 1 [running]:\n"
+        "2023-04-05T06:07:08.100004+00:00 app[web.1]: main.(*Cart).Total(...)\n"
+        "2023-04-05T06:07:08.100005+00:00 app[web.1]: \t/tmp/build_1a2b3c4d/cart.go:12\n"
+        "2023-04-05T06:07:08.100006+00:00 app[web.1]: main.main()\n"
+        "2023-04-05T06:07:08.100007+00:00 app[web.1]: \t/tmp/build_1a2b3c4d/main.go:7 +0x1d",
+        ({"exception": "panic", "message": "runtime error: invalid memory address or nil pointer dereference", "first_own_frame": "/tmp/build_1a2b3c4d/cart.go:12"},),
+    ),
+    (
+        "2023-04-05T06:07:08.100000+00:00 app[web.1]: http: panic serving 10.1.2.3:4567: no stock\n"
+        "2023-04-05T06:07:08.100001+00:00 app[web.1]: goroutine 35 [running]:\n"
+        "2023-04-05T06:07:08.100002+00:00 app[web.1]: net/http.(*conn).serve.func1()\n"
+        "2023-04-05T06:07:08.100003+00:00 app[web.1]: \t/usr/local/go/src/net/http/server.go:1801 +0xb9\n"
+        "2023-04-05T06:07:08.100004+00:00 app[web.1]: panic({0x6f2a40, 0x7a8b10})\n"
+        "2023-04-05T06:07:08.100005+00:00 app[web.1]: \t/usr/local/go/src/runtime/panic.go:1047 +0x266\n"
+        "2023-04-05T06:07:08.100006+00:00 app[web.1]: main.show({0x7a9c50, 0xc0001260e0}, 0xc000128000)\n"
+        "2023-04-05T06:07:08.100007+00:00 app[web.1]: \t/app/main.go:21 +0x45\n"
+        "2023-04-05T06:07:08.100008+00:00 app[web.1]: created by net/http.(*Server).Serve\n"
+        "2023-04-05T06:07:08.100009+00:00 app[web.1]: \t/usr/local/go/src/net/http/server.go:3071 +0x4b1",
+        ({"exception": "http: panic", "message": "no stock", "first_own_frame": "/app/main.go:21 +0x45"},),
+    ),
+    (
+        # one exception while another was handled
+        "2023-04-05T06:07:08.100000+00:00 app[web.1]: Traceback (most recent call last):\n"
+        "2023-04-05T06:07:08.100001+00:00 app[web.1]:   File \"/app/a.py\", line 1, in f\n"
+        "2023-04-05T06:07:08.100002+00:00 app[web.1]:     g()\n"
+        "2023-04-05T06:07:08.100003+00:00 app[web.1]:   File \"/app/.heroku/python/lib/python3.8/site-packages/x.py\", line 2, in g\n"
+        "2023-04-05T06:07:08.100004+00:00 app[web.1]:     raise KeyError('a')\n"
+        "2023-04-05T06:07:08.100005+00:00 app[web.1]: KeyError: 'a'\n"
+        "2023-04-05T06:07:08.100006+00:00 app[web.1]: \n"
+        "2023-04-05T06:07:08.100007+00:00 app[web.1]: During handling of the above exception, another exception occurred:\n"
+        "2023-04-05T06:07:08.100008+00:00 app[web.1]: \n"
+        "2023-04-05T06:07:08.100009+00:00 app[web.1]: Traceback (most recent call last):\n"
+        "2023-04-05T06:07:08.100010+00:00 app[web.1]:   File \"/app/b.py\", line 5, in h\n"
+        "2023-04-05T06:07:08.100011+00:00 app[web.1]:     f()\n"
+        "2023-04-05T06:07:08.100012+00:00 app[web.1]: myapp.errors.CartEmpty: empty",
+        (
+            {"line": 6, "exception": "KeyError", "first_own_frame": 'File "/app/a.py", line 1, in f'},
+            {"line": 13, "exception": "myapp.errors.CartEmpty", "first_own_frame": 'File "/app/b.py", line 5, in h'},
+        ),
+    ),
+    (
+        "2023-04-05T06:07:08.100000+00:00 app[web.1]: UnhandledPromiseRejectionWarning: TypeError: Cannot read property 'a' of undefined\n"
+        "2023-04-05T06:07:08.100001+00:00 app[web.1]:     at /app/node_modules/x/i.js:1:2\n"
+        "2023-04-05T06:07:08.100002+00:00 app[web.1]:     at async Promise.all (index 0)\n"
+        "2023-04-05T06:07:08.100003+00:00 app[web.1]:     at async show (file:///app/src/show.mjs:3:4)",
+        ({"exception": "TypeError", "first_own_frame": "at async show (file:///app/src/show.mjs:3:4)"},),
+    ),
+    (
+        "2023-04-05T06:07:08.100000+00:00 app[web.1]: Error [ERR_HTTP_HEADERS_SENT]: Cannot set headers after they are sent to the client\n"
+        "2023-04-05T06:07:08.100001+00:00 app[web.1]:     at ServerResponse.setHeader (node:_http_outgoing:652:11)\n"
+        "2023-04-05T06:07:08.100002+00:00 app[web.1]:     at /app/server.js:9:7",
+        ({"exception": "Error", "message": "Cannot set headers after they are sent to the client", "first_own_frame": "at /app/server.js:9:7"},),
+    ),
+    (
+        "2023-04-05T06:07:08.100000+00:00 app[web.1]: 2023-01-01T00:00:00.000Z pid=4 tid=abc WARN: RuntimeError: boom\n"
+        "2023-04-05T06:07:08.100001+00:00 app[web.1]: 2023-01-01T00:00:00.000Z pid=4 tid=abc WARN: /app/app/jobs/a.rb:3:in `perform'\n"
+        "2023-04-05T06:07:08.100002+00:00 app[web.1]: /app/vendor/bundle/ruby/3.2.0/gems/sidekiq-7/lib/sidekiq/processor.rb:1:in `x'",
+        ({"exception": "RuntimeError", "message": "boom", "first_own_frame": "/app/app/jobs/a.rb:3:in `perform'"},),
+    ),
+    (
+        "2023-04-05T06:07:08.100000+00:00 app[web.1]: /app/lib/cart.rb:3:in 'Cart#total': no stock (RuntimeError)\n"
+        "2023-04-05T06:07:08.100001+00:00 app[web.1]: \tfrom /app/app.rb:9:in 'block in <main>'",
+        ({"exception": "RuntimeError", "message": "no stock", "first_own_frame": "/app/lib/cart.rb:3:in 'Cart#total'"},),
     ),
     (
         # an exception without frames is no trace
