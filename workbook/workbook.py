@@ -179,12 +179,14 @@ class Workbook:
         return self.investigate(window)[0]
 
     def investigate(self, window: Window | None = None) -> list[Result]:
-        """Return the result of triage, and after it that of every analysis that can run, by name."""
+        """Return the result of triage, and after it that of every analysis that is part of it and can run, by name."""
         window = window or Window()
         filled = self._database.filled()
         results = []
         findings: list[Finding] = []
         for chosen in analysis.discover().values():
+            if not chosen.in_triage:
+                continue
             lacking = chosen.lacks(filled)
             if lacking:
                 findings.append(_lacking(chosen, lacking))
