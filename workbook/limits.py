@@ -136,6 +136,12 @@ CHANGE_TIMES = _limit("CHANGE_TIMES", 1.2, "ratio", "ours: a smaller change of a
 CHANGE_MS = _limit(
     "CHANGE_MS", 50, "ms", "ours: both ratio and size must count (book ch. 6: 100 to 400 ms is still fast)"
 )
+CHANGE_SHARE = _limit(
+    "CHANGE_SHARE", 0.02, "share", "ours: a smaller change of a share of all requests is called the same"
+)
+CHANGE_MEMORY_TIMES = _limit(
+    "CHANGE_MEMORY_TIMES", 1.1, "ratio", "ours: a smaller change of a dyno's memory is called the same"
+)
 Z_999 = _limit("Z_999", 3.290527, "standard deviations", "two-sided 99.9 % of the normal distribution")
 Z_95 = _limit("Z_95", 1.959964, "standard deviations", "two-sided 95 % of the normal distribution")
 
