@@ -55,6 +55,7 @@ EXCEPTIONS = {
     # results write themselves; the import stands inside the function that is called by the notebook or the terminal
     ("analysis", "render"): "Finding and Result render themselves",
     ("analysis", "analyses"): "the folder is the registry of analyses",
+    ("analyses", "scenarios"): "what_if asks the simulation about the loaded log",
     ("loading", "render"): "LoadReport renders itself",
     ("panel", "charts"): "the panel's charts use the one theme",
     ("panel", "render"): "the panel's findings and tables look as everywhere",

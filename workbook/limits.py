@@ -190,6 +190,9 @@ ALIGN_VARIATION = _limit(
     "ALIGN_VARIATION", 0.1, "coefficient of variation", "ours: flat traffic fits anywhere"
 )
 
+# Simulations
+SEED = _limit("SEED", 20130613, "seed", "ours: of every random number, so that a run can be repeated")
+
 # Builds
 BUILD_MINUTES = _limit("BUILD_MINUTES", 15, "min", "book ch. 7; Dev Center, slug compiler: limits")
 BUILD_SHARE = _limit("BUILD_SHARE", 0.8, "share", "ours: a build this near to its limit is called slow")
