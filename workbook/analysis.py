@@ -56,6 +56,8 @@ class Finding:
     analysis: str = ""
     about: tuple[Any, Any] | None = None
     """First and last time (UTC) of what the finding is about; None when it has no place in time."""
+    parts: tuple[Finding, ...] = ()
+    """What else is known of the same trouble, where triage tells it as one story; each is a finding of its own."""
 
     def __post_init__(self) -> None:
         if self.severity not in SEVERITIES:

@@ -474,17 +474,15 @@ def effective_slots(met: list[tuple[int, int, float]]) -> tuple[int, str] | None
 
 def _slots(rows: pd.DataFrame) -> Finding | None:
     met = rows.attrs.get("met") or []
-    if not met:
+    most = max((others for others, _, _ in met), default=0)
+    if most == 0:
         return None
     found = effective_slots(met)
-    most = max(others for others, _, _ in met)
     if found is None:
         return Finding(
             "note",
             f"A dyno works on {most + 1:,} requests or more at once: those that met {most:,} others took no longer "
-            "than alone."
-            if most
-            else f"How many requests a dyno works on at once cannot be told: fewer than {SLOT_COUNT} met another one.",
+            "than alone.",
             numbers={"least_slots": most + 1},
             reference=REFERENCE,
         )
