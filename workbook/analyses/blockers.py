@@ -327,7 +327,11 @@ held AS (
 shared AS (
     SELECT
         *,
-        held_ms * least(1.0 / $slots, waited_ms / sum(held_ms) OVER (PARTITION BY source_id, line)) AS ms
+        held_ms * least(1.0 / $slots, waited_ms / sum(held_ms) OVER (PARTITION BY source_id, line)) AS ms,
+        row_number() OVER (
+            PARTITION BY source_id, line
+            ORDER BY held_ms DESC, held_from, blocker_source_id, blocker_line
+        ) AS place
     FROM held
 ),
 fronts AS (
@@ -336,12 +340,10 @@ fronts AS (
         line,
         list(
             struct_pack(route := route, request_id := request_id, ms := round(ms)::BIGINT)
-            ORDER BY ms DESC, held_from, blocker_source_id, blocker_line
-        )[1:20] AS in_front,
-        list(
-            struct_pack(source_id := blocker_source_id, line := blocker_line)
-            ORDER BY ms DESC, held_from, blocker_source_id, blocker_line
-        )[1:4] AS blocker_lines,
+            ORDER BY place
+        ) FILTER (place <= 20) AS in_front,
+        list(struct_pack(source_id := blocker_source_id, line := blocker_line) ORDER BY place)
+            FILTER (place <= 4) AS blocker_lines,
         round(sum(ms))::BIGINT AS explained_ms,
         bool_or(open_end) AS behind_open_end
     FROM shared
