@@ -62,6 +62,14 @@ WELL_TUNED_SHARE = _limit(
     "WELL_TUNED_SHARE", 0.95, "share", "ours: 19 of 20 within 500 ms counts as well tuned"
 )
 
+# Routes with free words in them
+SLUG_LEARNED = _limit("SLUG_LEARNED", 1_000, "requests", "ours: fewer do not teach where slugs stand")
+SLUG_VALUES = _limit("SLUG_VALUES", 50, "values", "ours: fewer values at one place are actions")
+SLUG_MANY = _limit("SLUG_MANY", 200, "values", "ours: so many values at one place are no actions")
+SLUG_SHARE = _limit(
+    "SLUG_SHARE", 0.2, "values per request", "ours: values that come again and again are actions"
+)
+
 # Smallest numbers of values behind a quantile (a 95 % bound that the quantile is below the largest value)
 MIN_FOR_P50 = _limit("MIN_FOR_P50", 5, "requests", "1 - 0.50^n >= 0.95")
 MIN_FOR_P95 = _limit("MIN_FOR_P95", 59, "requests", "1 - 0.95^n >= 0.95")
