@@ -54,6 +54,13 @@ def test_every_dyno_has_a_memory_of_its_own():
     assert shape(told_once([LEAK, OVER, OTHER])) == {LEAK.title: [OVER.title], OTHER.title: []}
 
 
+def test_a_crash_and_the_requests_that_met_it_are_one_story():
+    crash = finding("crashes", "web.3 crashed 5 times.", "critical", 0)
+    met = finding("errors", "H10 (App crashed): 90 errors.", "critical", 0)
+    assert shape(told_once([met, crash])) == {crash.title: [met.title]}
+    assert len(told_once([crash, OTHER])) == 2
+
+
 def test_memory_and_queues_of_one_time_are_told_apart():
     assert len(told_once([BLOCKER, OTHER])) == 2
 

@@ -104,7 +104,7 @@ def _brief(finding: Finding, width: int) -> str:
         return "\n".join([head, *_parts(finding, width)])
     lines = [_cut_line(one, width) for one in finding.evidence[:_BRIEF_LINES]]
     then = words.visible(finding.next_step, one_line=True)
-    asked = f" (workbook run {finding.analysis})" if finding.analysis and finding.analysis != "triage" else ""
+    asked = f" (workbook run {finding.analysis})" if finding.analysis else ""
     return "\n".join([head, *lines, _indented("next step", then + asked, width), *_parts(finding, width)])
 
 

@@ -72,7 +72,8 @@ def _belongs(one: Finding, head: Finding) -> bool:
         # one of them has no place in time: then the subject must be the same
         rest = one.severity == "note" and one.analysis == head.analysis == "blockers"
         return bool(kinds and (shared or rest))
-    if "memory" in kinds:
+    if "memory" in kinds and one.analysis == "errors":
+        # the census names no dyno where there are several
         return True
     if "release" in _kinds(one) | _kinds(head):
         return together >= SAME_TIME and bool(kinds or shared)
@@ -83,10 +84,12 @@ def _kinds(one: Finding) -> set[str]:
     """Return the kinds of trouble that a finding is about."""
     found = set()
     codes = {name for name in _subjects(one) if re.fullmatch(r"[HR]\d\d", name)}
-    if one.analysis in _WAITING or (one.analysis == "errors" and any(code in _QUEUED for code in codes)):
+    if one.analysis in _WAITING or (one.analysis == "errors" and codes & _QUEUED):
         found.add("waiting")
-    if one.analysis in _MEMORY or (one.analysis == "errors" and any(code.startswith("R") for code in codes)):
+    if one.analysis in _MEMORY or (one.analysis == "errors" and codes & {"R14", "R15"}):
         found.add("memory")
+    if one.analysis == "crashes" or (one.analysis == "errors" and codes & _CRASHED):
+        found.add("crash")
     if one.analysis == "releases" or (one.analysis == "errors" and not codes):
         found.add("release")
     if one.analysis == "releases":
@@ -95,8 +98,10 @@ def _kinds(one: Finding) -> set[str]:
     return found
 
 
-_QUEUED = ("H12", "H13", "H15", "H18")
+_QUEUED = {"H12", "H13", "H15", "H18"}
 """What a request ends with that waited, or was worked on for too long."""
+_CRASHED = {"H10", "H19", "H20", "H21", "R10", "R11", "R12"}
+"""What is logged of dynos that crash, do not boot or cannot be reached."""
 
 
 def _subjects(one: Finding) -> set[str]:
@@ -151,7 +156,6 @@ def _at_most(stories: list[Finding]) -> list[Finding]:
             evidence=first.evidence,
             next_step=first.next_step,
             reference=first.reference,
-            analysis="triage",
             parts=tuple(rest),
         ),
     ]
