@@ -10,7 +10,7 @@ PACKAGE = Path(__file__).parents[1] / "workbook"
 BASE = {"errors", "window", "limits", "codes", "words", "palette"}
 BELOW_LOADING = BASE | {"database", "files"}
 VIEW = BASE | {"analysis", "charts", "render", "notebook_html", "cells", "timeline"}
-JUDGES = VIEW | {"statistics", "growth", "harm", "quota", "trend"}
+JUDGES = VIEW | {"statistics", "growth", "harm", "quota", "trend", "changes"}
 ALLOWED = {
     "errors": set(),
     "window": {"errors"},
@@ -21,6 +21,7 @@ ALLOWED = {
     "harm": {"limits", "statistics", "codes", "analysis", "words"},
     "quota": {"limits"},
     "trend": set(),
+    "changes": set(),
     "growth": {"limits", "statistics", "trend"},
     "database": BASE,
     "files": BASE,
@@ -42,12 +43,13 @@ ALLOWED = {
     "render": BASE | {"analysis", "charts", "cells", "notebook_html"},
     "notebook_html": BASE | {"analysis", "charts", "cells", "render"},
     "timeline": BASE | {"charts"},
+    "stories": BASE | {"analysis"},
     "analyses": JUDGES,
     "scenarios": JUDGES,
     "report": JUDGES | {"redact"},
     "redact_patterns": set(),
     "redact": BASE | {"redact_patterns"},
-    "workbook": JUDGES | BELOW_LOADING | {"loading", "progress", "report", "redact", "panel"},
+    "workbook": JUDGES | BELOW_LOADING | {"loading", "progress", "report", "redact", "panel", "stories"},
     "progress": BASE,
     "lab": BASE,
     "panel": BASE | {"workbook", "analysis", "panel"},
@@ -58,6 +60,7 @@ EXCEPTIONS = {
     # results write themselves; the import stands inside the function that is called by the notebook or the terminal
     ("analysis", "render"): "Finding and Result render themselves",
     ("analysis", "analyses"): "the folder is the registry of analyses",
+    ("analyses", "scenarios"): "what_if asks the simulation about the loaded log",
     ("loading", "render"): "LoadReport renders itself",
     ("panel", "charts"): "the panel's charts use the one theme",
     ("panel", "render"): "the panel's findings and tables look as everywhere",

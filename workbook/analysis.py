@@ -56,6 +56,8 @@ class Finding:
     analysis: str = ""
     about: tuple[Any, Any] | None = None
     """First and last time (UTC) of what the finding is about; None when it has no place in time."""
+    parts: tuple[Finding, ...] = ()
+    """What else is known of the same trouble, where triage tells it as one story; each is a finding of its own."""
 
     def __post_init__(self) -> None:
         if self.severity not in SEVERITIES:
@@ -155,13 +157,17 @@ class Option:
 
 @dataclass(frozen=True)
 class Analysis:
-    """One question: its name, the sentence it answers, the tables it needs, its parameters and its module."""
+    """One question: its name, the sentence it answers, the tables it needs, its parameters and its module.
+
+    ``in_triage`` is False for a question that only a person can ask, such as what became of one request.
+    """
 
     name: str
     question: str
     needs: tuple[tuple[str, ...], ...]
     options: tuple[Option, ...]
     module: ModuleType
+    in_triage: bool = True
 
     def lacks(self, filled: set[str]) -> list[tuple[str, ...]]:
         """Return the needs that no filled table meets; each is a tuple of tables of which one is enough."""
@@ -203,7 +209,8 @@ def _read(module: ModuleType) -> Analysis:
         )
     question = module.__doc__.strip().splitlines()[0].split("     ")[0].strip()
     needs = tuple((need,) if isinstance(need, str) else tuple(need) for need in module.NEEDS)
-    return Analysis(name, question, needs, tuple(_options(module.rows)), module)
+    in_triage = getattr(module, "IN_TRIAGE", True)
+    return Analysis(name, question, needs, tuple(_options(module.rows)), module, in_triage)
 
 
 def _options(rows: Callable[..., Any]) -> Iterable[Option]:

@@ -62,6 +62,14 @@ WELL_TUNED_SHARE = _limit(
     "WELL_TUNED_SHARE", 0.95, "share", "ours: 19 of 20 within 500 ms counts as well tuned"
 )
 
+# Routes with free words in them
+SLUG_LEARNED = _limit("SLUG_LEARNED", 1_000, "requests", "ours: fewer do not teach where slugs stand")
+SLUG_VALUES = _limit("SLUG_VALUES", 50, "values", "ours: fewer values at one place are actions")
+SLUG_MANY = _limit("SLUG_MANY", 200, "values", "ours: so many values at one place are no actions")
+SLUG_SHARE = _limit(
+    "SLUG_SHARE", 0.2, "values per request", "ours: values that come again and again are actions"
+)
+
 # Smallest numbers of values behind a quantile (a 95 % bound that the quantile is below the largest value)
 MIN_FOR_P50 = _limit("MIN_FOR_P50", 5, "requests", "1 - 0.50^n >= 0.95")
 MIN_FOR_P95 = _limit("MIN_FOR_P95", 59, "requests", "1 - 0.95^n >= 0.95")
@@ -136,6 +144,12 @@ CHANGE_TIMES = _limit("CHANGE_TIMES", 1.2, "ratio", "ours: a smaller change of a
 CHANGE_MS = _limit(
     "CHANGE_MS", 50, "ms", "ours: both ratio and size must count (book ch. 6: 100 to 400 ms is still fast)"
 )
+CHANGE_SHARE = _limit(
+    "CHANGE_SHARE", 0.02, "share", "ours: a smaller change of a share of all requests is called the same"
+)
+CHANGE_MEMORY_TIMES = _limit(
+    "CHANGE_MEMORY_TIMES", 1.1, "ratio", "ours: a smaller change of a dyno's memory is called the same"
+)
 Z_999 = _limit("Z_999", 3.290527, "standard deviations", "two-sided 99.9 % of the normal distribution")
 Z_95 = _limit("Z_95", 1.959964, "standard deviations", "two-sided 95 % of the normal distribution")
 
@@ -183,6 +197,9 @@ ALIGN_HOURS = _limit("ALIGN_HOURS", 6, "h", "ours: a shorter overlap has no shap
 ALIGN_VARIATION = _limit(
     "ALIGN_VARIATION", 0.1, "coefficient of variation", "ours: flat traffic fits anywhere"
 )
+
+# Simulations
+SEED = _limit("SEED", 20130613, "seed", "ours: of every random number, so that a run can be repeated")
 
 # Builds
 BUILD_MINUTES = _limit("BUILD_MINUTES", 15, "min", "book ch. 7; Dev Center, slug compiler: limits")

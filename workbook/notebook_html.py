@@ -110,7 +110,17 @@ def _finding_div(finding: Finding) -> str:
     if rest or lines:
         label = words.plural(len(finding.evidence), "line") + " of the log" if lines else "numbers"
         fold = f"<details><summary>{label}</summary><dl>{lines}{rest}</dl></details>"
-    return f'<div class="wb-finding wb-edge-{finding.severity}"><p>{head}</p>{then}{fold}</div>'
+    parts = _parts(finding)
+    return f'<div class="wb-finding wb-edge-{finding.severity}"><p>{head}</p>{then}{parts}{fold}</div>'
+
+
+def _parts(finding: Finding) -> str:
+    """Return the parts of a story as a list: the sentence of each, and who says it."""
+    said = "".join(
+        f'<li>{escaped(part.title)} <span class="wb-more">{escaped(part.analysis)}</span></li>'
+        for part in finding.parts
+    )
+    return f'<ul class="wb-parts">{said}</ul>' if said else ""
 
 
 def _figure(chart: Any, question: str) -> str:
@@ -144,6 +154,7 @@ _STYLE = (
 .wb .wb-badge{display:inline-block;border-radius:3px;padding:0 6px;margin-right:6px;font-size:11px;
  font-weight:600}
 .wb .wb-next{margin-top:3px}.wb .wb-next::before{content:"→ ";color:var(--jp-ui-font-color2,#5b6675)}
+.wb .wb-parts{margin:3px 0 0;padding-left:18px;font-size:12px}
 .wb details{margin-top:3px}.wb summary{cursor:pointer}
 .wb dl{margin:4px 0 0;display:grid;grid-template-columns:max-content minmax(0,1fr);gap:2px 12px}
 .wb dt{font-weight:400;max-width:260px;overflow-wrap:anywhere}.wb dd{margin:0}

@@ -51,6 +51,7 @@ def finding_dict(finding: Finding) -> dict[str, Any]:
         "confidence": finding.confidence,
         "analysis": finding.analysis,
         "about": None if finding.about is None else [words.iso(moment) for moment in finding.about],
+        "parts": [finding_dict(part) for part in finding.parts],
     }
 
 
@@ -61,7 +62,15 @@ def finding_text(finding: Finding, width: int = WIDTH) -> str:
         *(_indented(label, text, width) for label, text in details(finding) if label != "line"),
     ]
     cited = [_cut_line(one, width) for one in finding.evidence]
-    return "\n".join([*lines[:1], *cited, *lines[1:]])
+    return "\n".join([*lines[:1], *cited, *lines[1:], *_parts(finding, width)])
+
+
+def _parts(finding: Finding, width: int) -> list[str]:
+    """Return a line for each part of a story: its sentence, and who says it."""
+    return [
+        _indented("part of it", f"{words.visible(part.title, one_line=True)} ({part.analysis})", width)
+        for part in finding.parts
+    ]
 
 
 def _headline(finding: Finding, width: int) -> str:
@@ -92,11 +101,11 @@ def _brief(finding: Finding, width: int) -> str:
     if finding.severity == "cannot_tell" and finding.next_step:
         return f"{head}\n{_indented('next step', words.visible(finding.next_step, one_line=True), width)}"
     if finding.severity not in _URGENT:
-        return head
+        return "\n".join([head, *_parts(finding, width)])
     lines = [_cut_line(one, width) for one in finding.evidence[:_BRIEF_LINES]]
     then = words.visible(finding.next_step, one_line=True)
     asked = f" (workbook run {finding.analysis})" if finding.analysis else ""
-    return "\n".join([head, *lines, _indented("next step", then + asked, width)])
+    return "\n".join([head, *lines, _indented("next step", then + asked, width), *_parts(finding, width)])
 
 
 def tally(findings: Iterable[Finding]) -> str:
@@ -187,6 +196,7 @@ def finding_markdown(finding: Finding) -> str:
         text = words.visible(one.text, one_line=True)
         lines.append(f"  - {code_span(place(one))}" + (f" {code_span(text)}" if text else ""))
     lines += [f"  - {label}: {markdown(text)}" for label, text in details(finding)]
+    lines += [f"  - part of it: {markdown(part.title)} ({markdown(part.analysis)})" for part in finding.parts]
     return "\n".join(lines)
 
 

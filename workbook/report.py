@@ -224,6 +224,7 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "details": [(label, text) for label, text in details if label != "next step"],
         "evidence": [(render.place(one), words.visible(one.text, one_line=True)) for one in finding.evidence],
         "analysis": finding.analysis,
+        "parts": [(words.visible(part.title, one_line=True), part.analysis) for part in finding.parts],
     }
 
 
@@ -346,6 +347,7 @@ def _redacted_finding(finding: Finding, redactor: Redactor) -> Finding:
     return replace(
         finding,
         title=redactor.text(finding.title),
+        parts=tuple(_redacted_finding(part, redactor) for part in finding.parts),
         next_step=redactor.text(finding.next_step),
         numbers={name: redactor.value(value, name) for name, value in finding.numbers.items()},
         evidence=evidence,

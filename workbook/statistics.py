@@ -7,7 +7,7 @@ from math import sqrt
 from workbook import limits
 
 
-def wilson(successes: int, n: int, z: float = limits.Z_95) -> tuple[float, float]:
+def wilson(successes: float, n: float, z: float = limits.Z_95) -> tuple[float, float]:
     """Return the 95 % interval (Wilson 1927) of a share: lowest and highest, each 0 to 1.
 
     Nothing is known when n is 0: then it is 0 to 1. It assumes that the n are independent: where errors
@@ -27,7 +27,7 @@ def wilson(successes: int, n: int, z: float = limits.Z_95) -> tuple[float, float
 
 
 def newcombe(
-    before: tuple[int, int], after: tuple[int, int], z: float = limits.Z_95
+    before: tuple[float, float], after: tuple[float, float], z: float = limits.Z_95
 ) -> tuple[float, float, float]:
     """Return the difference of two shares, after minus before, and its 95 % interval (Newcombe 1998).
 

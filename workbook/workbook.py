@@ -9,7 +9,7 @@ from typing import Any, TypeVar, cast
 
 import pandas as pd
 
-from workbook import analysis, loading, timeline
+from workbook import analysis, loading, stories, timeline
 from workbook.analysis import Analysis, Evidence, Finding, Result
 from workbook.database import Database, as_values, inlined, schema, table_names
 from workbook.errors import UsageError
@@ -193,22 +193,25 @@ class Workbook:
 
     @_one_state
     def triage(self, window: Window | None = None) -> Result:
-        """Return every finding that these files can give: worst first, then what was ruled out, then what is missing.
+        """Return what these files tell: at most ten stories, worst first, what was ruled out, and what is missing.
 
+        What several analyses say about one trouble is one finding with ``parts``; nothing is left out.
         The table has a row per finding: severity, title, analysis, numbers, evidence (source, line, text), next_step,
-        reference, confidence, first_time, last_time (UTC); the chart shows the whole span.
+        reference, confidence, first_time, last_time (UTC), parts; the chart shows the whole span.
         ``self.run(finding.analysis)`` gives what is behind a finding.
         """
         return self.investigate(window)[0]
 
     @_one_state
     def investigate(self, window: Window | None = None) -> list[Result]:
-        """Return the result of triage, and after it that of every analysis that can run, by name."""
+        """Return the result of triage, and after it that of every analysis that is part of it and can run, by name."""
         window = window or Window()
         filled = self._database.filled()
         results = []
         findings: list[Finding] = []
         for chosen in analysis.discover().values():
+            if not chosen.in_triage:
+                continue
             lacking = chosen.lacks(filled)
             if lacking:
                 findings.append(_lacking(chosen, lacking))
@@ -218,7 +221,7 @@ class Workbook:
             findings.extend(result.findings)
         from workbook import render
 
-        ranked = analysis.worst_first(analysis.said_once(findings))
+        ranked = analysis.worst_first(stories.told_once(analysis.said_once(findings)))
         table = _finding_table(ranked)
         overview, marks = self.overview(window)
         question = "What is wrong, what was ruled out, and what could these files not have shown?"
@@ -450,6 +453,7 @@ def _finding_table(findings: Sequence[Finding]) -> pd.DataFrame:
             "confidence": one.confidence,
             "first_time": one.about[0] if one.about else None,
             "last_time": one.about[1] if one.about else None,
+            "parts": [f"{part.analysis}: {part.title}" for part in one.parts],
         }
         for one in findings
     ]
@@ -470,6 +474,7 @@ _FINDING_COLUMNS = [
     "confidence",
     "first_time",
     "last_time",
+    "parts",
 ]
 
 __all__ = ["Evidence", "Workbook", "documented_columns"]

@@ -215,7 +215,7 @@ def test_another_dyno_or_another_time_is_no_swapping(load_text, other):
     wb = slow_one(load_text)
     given = {"time": NOON + timedelta(seconds=12), "dyno": "web.1", "code": "R14", "memory_percent": 145.0}
     insert(wb, "dyno_errors", **{**given, **other})
-    assert cause_of(wb) == ("slow_itself", "high")
+    assert cause_of(wb) == ("slow_itself", "medium")
 
 
 def test_a_dyno_that_was_starting_meanwhile(load_text):
@@ -233,7 +233,7 @@ def test_a_dyno_that_was_up_again_before(load_text):
         wb, "dyno_states", time=NOON - timedelta(seconds=30), dyno="web.1", to_state="starting", line=9_000
     )
     insert(wb, "dyno_states", time=NOON - timedelta(seconds=5), dyno="web.1", to_state="up", line=9_001)
-    assert cause_of(wb) == ("slow_itself", "high")
+    assert cause_of(wb) == ("slow_itself", "medium")
 
 
 def test_a_client_that_left(load_text):

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 import pandas as pd
 import pytest
 
+from tests.truth import queue
 from workbook import Window
 from workbook.analyses import in_flight
 
@@ -168,3 +169,32 @@ def test_no_slots_are_claimed_and_nothing_is_critical():
     assert {f.severity for f in told} <= {"note", "ruled_out"}
     assert not any("utilisation" in f.title for f in told)
     assert in_flight.findings(pd.DataFrame())[0].severity == "cannot_tell"
+
+
+@pytest.mark.parametrize("load", [0.3, 0.6])
+@pytest.mark.parametrize("slots", [1, 2, 3, 5])
+def test_the_slots_of_a_dyno_are_estimated(load_text, slots, load):
+    made = queue.simulate(slots, requests=8_000, dynos=4, slots=slots, load=load)
+    met = load_text(made.log).run("in_flight").table.attrs["met"]
+    found = in_flight.effective_slots(met)
+    if found is None:
+        # so many were never in flight at once, and nothing is claimed
+        assert max(others for others, _, _ in met) < slots
+    else:
+        assert found[0] == slots
+
+
+def test_slots_are_not_claimed_where_no_request_waited(load_text):
+    made = queue.simulate(1, requests=3_000, dynos=4, slots=40, load=0.05)
+    result = load_text(made.log).run("in_flight")
+    assert in_flight.effective_slots(result.table.attrs["met"]) is None
+    assert any("requests or more at once" in finding.title for finding in result.findings)
+
+
+def test_the_rule_for_slots():
+    assert in_flight.effective_slots([(0, 900, 1.0), (1, 90, 1.02), (2, 60, 1.1), (3, 40, 2.5)]) == (
+        3,
+        "medium",
+    )
+    assert in_flight.effective_slots([(0, 900, 1.0), (2, 60, 1.4)]) == (2, "low")
+    assert in_flight.effective_slots([(0, 900, 1.0), (1, 90, 1.25), (2, 60, 1.2)]) is None

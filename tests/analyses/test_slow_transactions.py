@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import random
 from typing import Any
@@ -557,3 +558,72 @@ def test_the_chart_shows_at_most_20_rows_and_survives_none(count: int) -> None:
     assert spec["description"]
     data = [one for one in spec["datasets"].values() if one and "total_share" in one[0]]
     assert sum(map(len, data)) == min(count, 20)
+
+
+# slugs
+
+
+def posts(count: int, each: int = 1, prefix: str = "/posts/", rest: str = "") -> list[str]:
+    return [
+        line(path=f"{prefix}on-{word}{rest}", second=number)
+        for number, word in enumerate(
+            f"{'abcdefghij'[n // 100]}{'klmnopqrst'[n // 10 % 10]}{'uvwxyzabcd'[n % 10]}"
+            for n in range(count)
+        )
+        for _ in range(each)
+    ]
+
+
+def test_many_free_words_at_one_place_are_one_route_and_said(load_text: Any) -> None:
+    wb = load_text(
+        log(
+            *posts(300),
+            *(line(path="/posts/new") for _ in range(80)),
+            *(line(path="/about") for _ in range(700)),
+        )
+    )
+    result = wb.run("slow_transactions")
+    names = set(result.table["name"])
+    assert names == {"GET /posts/:slug", "GET /posts/new", "GET /about"}
+    found = row(wb, "GET /posts/:slug")
+    assert (found["count"], found["merged_count"]) == (300, 300)
+    assert list(found["merged_routes"]) == ["/posts/on-aka", "/posts/on-akb", "/posts/on-akc"]
+    (said,) = [one for one in result.findings if "free words" in one.title]
+    assert "GET /posts/:slug stands for 300" in said.title and said.numbers["merged_routes"] == 300
+
+
+def test_hundreds_of_words_are_slugs_however_often_they_come(load_text: Any) -> None:
+    wb = load_text(log(*posts(210, each=8)))
+    assert row(wb, "GET /posts/:slug")["merged_count"] == 210
+
+
+def test_what_stands_behind_the_word_keeps_routes_apart(load_text: Any) -> None:
+    wb = load_text(
+        log(
+            *posts(120),
+            *posts(120, rest="/comments"),
+            *posts(120, prefix="/tags/"),
+            *(line(path="/a") for _ in range(700)),
+        )
+    )
+    names = set(wb.run("slow_transactions").table["name"])
+    assert names == {"GET /posts/:slug", "GET /posts/:slug/comments", "GET /tags/:slug", "GET /a"}
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        [*posts(49), *(line() for _ in range(1_000))],
+        [*posts(60, each=20)],
+        [*posts(300)],
+        [
+            line(path=f"/{word}", second=n)
+            for n, word in enumerate("".join(p) for p in itertools.product("abcdefghij", repeat=3))
+        ],
+    ],
+    ids=["few values", "values that come again", "too short a log", "the first place"],
+)
+def test_what_may_be_actions_stays_apart(load_text: Any, lines: list[str]) -> None:
+    result = load_text(log(*lines)).run("slow_transactions")
+    assert not [name for name in result.table["name"] if ":slug" in name]
+    assert result.table["merged_count"].fillna(0).sum() == 0

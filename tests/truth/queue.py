@@ -10,12 +10,14 @@ from __future__ import annotations
 import heapq
 import random
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 START = datetime(2024, 3, 5, 14, 0, 0)
 ROUTER_LIMIT_MS = 30_000.0
 CUT_MS = 15_000.0
+SWAP_FACTOR = 20.0
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,7 @@ class Served:
     began: float = 0.0
     ended: float = 0.0
     state: str = "completed"
+    trouble: str = ""
     blockers: list[tuple[float, Served]] = field(default_factory=list)
 
     @property
@@ -74,6 +77,8 @@ class Served:
 
     @property
     def cause(self) -> str:
+        if self.trouble:
+            return self.trouble
         return "blocked" if self.waited >= self.total / 2 else "slow_itself"
 
     @property
@@ -99,25 +104,52 @@ def simulate(
     load: float = 0.3,
     rack_timeout: str | None = None,
     skew_ms: float = 0.0,
+    rate: Callable[[float], float] = lambda now: 1.0,
+    slower: Callable[[Served], float] = lambda one: 1.0,
+    stall: tuple[float, float] | None = None,
+    swap: tuple[str, float, float] | None = None,
+    whole_seconds: bool = False,
+    lost_share: float = 0.0,
 ) -> Day:
     """Return a day of requests at that load (share of all slots that is busy).
 
     ``rack_timeout`` is None (not installed), ``"off"`` (it logs, its limits are switched off) or ``"default"`` (cuts
     after 15 s and drops what is older than 30 s). ``skew_ms`` is how far the dynos' clocks are ahead of the router's.
+
+    ``rate`` multiplies the traffic and ``slower`` the work, at a time in ms; in a ``stall`` (from, to) no work ends; a
+    dyno in ``swap`` (name, from, to) writes R14 and works twenty times as long. ``whole_seconds`` cuts the times of
+    the lines, ``lost_share`` of the lines are not there.
     """
     chance = random.Random(seed)
-    served = _arrivals(chance, kinds, requests, dynos, slots, load)
+    served = _arrivals(chance, kinds, requests, dynos, slots, load, rate)
+    for one in served:
+        one.work *= slower(one)
+        if swap and one.dyno == swap[0] and swap[1] <= one.arrived < swap[2]:
+            one.work *= SWAP_FACTOR
     by_dyno = defaultdict(list)
     for one in served:
         by_dyno[one.dyno].append(one)
     for queue in by_dyno.values():
-        _serve(queue, slots, rack_timeout == "default")
+        _serve(queue, slots, rack_timeout == "default", stall)
         _lay_blame(queue, slots)
-    return Day(_written(chance, served, rack_timeout, skew_ms), tuple(served))
+    for one in served:
+        if stall and _inside(one, *stall) >= one.total / 2:
+            one.trouble = "app_stall"
+        elif swap and one.dyno == swap[0] and one.arrived < swap[2] and one.ended > swap[1]:
+            one.trouble = "dyno_swapping"
+    lines = _lines(chance, served, rack_timeout, skew_ms) + _memory_lines(swap)
+    kept = [line for line in sorted(lines, key=lambda pair: pair[0]) if chance.random() >= lost_share]
+    return Day("".join(f"{_stamp(at, whole_seconds)} {text}\n" for at, text in kept), tuple(served))
 
 
 def _arrivals(
-    chance: random.Random, kinds: tuple[Kind, ...], requests: int, dynos: int, slots: int, load: float
+    chance: random.Random,
+    kinds: tuple[Kind, ...],
+    requests: int,
+    dynos: int,
+    slots: int,
+    load: float,
+    rate: Callable[[float], float],
 ) -> list[Served]:
     weights = [kind.share for kind in kinds]
     mean = sum(kind.share * kind.median_ms * 2.718281828 ** (kind.spread**2 / 2) for kind in kinds) / sum(
@@ -126,7 +158,7 @@ def _arrivals(
     gap = mean / (load * dynos * slots)
     now, found = 0.0, []
     for number in range(requests):
-        now += chance.expovariate(1 / gap)
+        now += chance.expovariate(rate(now) / gap)
         kind = chance.choices(kinds, weights)[0]
         found.append(
             Served(
@@ -142,10 +174,12 @@ def _arrivals(
     return found
 
 
-def _serve(queue: list[Served], slots: int, limits: bool) -> None:
+def _serve(queue: list[Served], slots: int, limits: bool, stall: tuple[float, float] | None = None) -> None:
     free = [0.0] * slots
     for one in queue:
         one.began = max(one.arrived + 1, heapq.heappop(free))
+        if stall and one.began < stall[1] and one.began + one.work > stall[0]:
+            one.work += stall[1] - max(one.began, stall[0])
         wait = one.began - one.arrived + one.pre
         if limits and wait >= ROUTER_LIMIT_MS:
             one.state, one.ended = "expired", one.began + 1
@@ -154,6 +188,11 @@ def _serve(queue: list[Served], slots: int, limits: bool) -> None:
         else:
             one.ended = one.began + one.work
         heapq.heappush(free, one.ended)
+
+
+def _inside(one: Served, first: float, last: float) -> float:
+    """How long of its time, until the router gave up, lies in there."""
+    return min(one.arrived + one.total, last) - max(one.arrived, first)
 
 
 def _lay_blame(queue: list[Served], slots: int) -> None:
@@ -168,14 +207,29 @@ def _lay_blame(queue: list[Served], slots: int) -> None:
         recent.append(one)
 
 
-def _written(chance: random.Random, served: list[Served], rack_timeout: str | None, skew_ms: float) -> str:
+def _memory_lines(swap: tuple[str, float, float] | None) -> list[tuple[float, str]]:
+    if swap is None:
+        return []
+    dyno, first, last = swap
+    return [
+        (at + after, f"heroku[{dyno}]: {text}")
+        for at in range(int(first), int(last), 20_000)
+        for after, text in (
+            (0, "Process running mem=783M(152.9%)"),
+            (0.1, "Error R14 (Memory quota exceeded)"),
+        )
+    ]
+
+
+def _lines(
+    chance: random.Random, served: list[Served], rack_timeout: str | None, skew_ms: float
+) -> list[tuple[float, str]]:
     lines: list[tuple[float, str]] = []
     for one in served:
         lines.append(_router_line(chance, one))
         if rack_timeout:
             lines.extend(_rack_lines(chance, one, rack_timeout == "default", skew_ms))
-    lines.sort(key=lambda pair: pair[0])
-    return "".join(f"{_stamp(at)} {text}\n" for at, text in lines)
+    return lines
 
 
 def _router_line(chance: random.Random, one: Served) -> tuple[float, str]:
@@ -212,6 +266,8 @@ def _rack_lines(chance: random.Random, one: Served, limits: bool, skew_ms: float
     return found
 
 
-def _stamp(at_ms: float) -> str:
+def _stamp(at_ms: float, whole_seconds: bool = False) -> str:
     moment = START + timedelta(microseconds=round(at_ms * 1_000))
+    if whole_seconds:
+        moment = moment.replace(microsecond=0)
     return moment.strftime("%Y-%m-%dT%H:%M:%S.%f+00:00")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from tests.truth import queue
+from tests.truth import queue, scoreboard
 from workbook import Workbook
 
 
@@ -99,3 +99,29 @@ def test_the_simulation_serves_the_four_requests_of_the_book():
     assert [round(ms, -2) for ms, _ in fourth.blockers] == [20_000, 9_000]
     assert fourth.top is made[1]
     assert not made[2].h12
+
+
+# the bars of the scoreboard, with one seed each; ``python -m tests.truth.scoreboard`` prints all of it
+
+
+@pytest.mark.parametrize("case", [case for case in scoreboard.CASES if case != "swap"])
+def test_with_rack_timeout_nine_in_ten_are_told_right_whatever_the_trouble(case):
+    found = scoreboard.judged(1, **scoreboard.CASES[case], **scoreboard.LOGS["rack-timeout"])
+    assert found.victims >= 100
+    assert found.right_share >= 0.9
+    assert found.named_share >= 0.8
+
+
+@pytest.mark.parametrize("case", scoreboard.CASES)
+@pytest.mark.parametrize("log", ["router only", "router only, 2 % of lines lost"])
+def test_from_the_router_alone_nothing_wrong_is_said_for_sure(case, log):
+    found = scoreboard.judged(2, **scoreboard.CASES[case], **scoreboard.LOGS[log])
+    assert found.victims >= 100
+    assert found.wrong_for_sure == 0
+    assert found.right_share >= 0.6
+
+
+@pytest.mark.parametrize("monday", [False, True])
+def test_a_healthy_day_is_called_healthy(monday):
+    for seed in (1, 2, 3):
+        assert not {"critical", "warning"} & set(scoreboard.healthy(seed, monday))

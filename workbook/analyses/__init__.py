@@ -7,6 +7,8 @@ docstring
     columns of the table with their units, the rules, and what the words of a verdict mean.
 ``NEEDS``
     the tables without which it can say nothing; a tuple inside it names tables of which one is enough.
+``IN_TRIAGE``
+    False for a question that only a person can ask (which request?); it may be left out.
 ``SQL``
     the statement that gives the table, its parameters written ``$name``; ``in_window(time, $start, $end)`` keeps to the
     window, ORDER BY makes the order certain.

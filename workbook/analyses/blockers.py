@@ -48,6 +48,8 @@ BUSY_DYNOS = 3
 """Fewer dynos that answer often do not show whether the whole app stood still."""
 COMPARED_ELSEWHERE = 5
 """So many requests of the route on dynos within their quota show how long it takes without swap."""
+DROWNING_S = 20
+"""Where half of the answers so shortly before a stall were slow, queues grew until all were cut off: no stall."""
 ONSET_S = 10
 BY_CHANCE = 0.05
 """Where so many such meetings of slow requests would come by chance, one more says nothing."""
@@ -325,7 +327,11 @@ held AS (
 shared AS (
     SELECT
         *,
-        held_ms * least(1.0 / $slots, waited_ms / sum(held_ms) OVER (PARTITION BY source_id, line)) AS ms
+        held_ms * least(1.0 / $slots, waited_ms / sum(held_ms) OVER (PARTITION BY source_id, line)) AS ms,
+        row_number() OVER (
+            PARTITION BY source_id, line
+            ORDER BY held_ms DESC, held_from, blocker_source_id, blocker_line
+        ) AS place
     FROM held
 ),
 fronts AS (
@@ -334,12 +340,10 @@ fronts AS (
         line,
         list(
             struct_pack(route := route, request_id := request_id, ms := round(ms)::BIGINT)
-            ORDER BY ms DESC, held_from, blocker_source_id, blocker_line
-        )[1:20] AS in_front,
-        list(
-            struct_pack(source_id := blocker_source_id, line := blocker_line)
-            ORDER BY ms DESC, held_from, blocker_source_id, blocker_line
-        )[1:4] AS blocker_lines,
+            ORDER BY place
+        ) FILTER (place <= 20) AS in_front,
+        list(struct_pack(source_id := blocker_source_id, line := blocker_line) ORDER BY place)
+            FILTER (place <= 4) AS blocker_lines,
         round(sum(ms))::BIGINT AS explained_ms,
         bool_or(open_end) AS behind_open_end
     FROM shared
@@ -412,7 +416,7 @@ stalled_slots AS (
     GROUP BY slot
     HAVING count(*) >= 0.8 * (SELECT count(*) FROM usual_rates) AND (SELECT count(*) FROM usual_rates) >= 3
 ),
-stalls AS (
+long_stalls AS (
     SELECT min(slot) AS stall_start, max(slot) + INTERVAL 10 SECOND AS stall_end
     FROM (
         SELECT slot, count(*) FILTER (gap > INTERVAL 40 SECOND) OVER (ORDER BY slot) AS number
@@ -420,6 +424,19 @@ stalls AS (
     )
     GROUP BY number
     HAVING count(*) >= 2
+),
+stalls AS (
+    SELECT stall_start, stall_end
+    FROM long_stalls
+    ANTI JOIN (
+        SELECT stall_start
+        FROM long_stalls
+        JOIN on_a_dyno
+            ON on_a_dyno.time >= stall_start - to_seconds($drowning_s) AND on_a_dyno.time < stall_start
+        WHERE code IS NULL
+        GROUP BY stall_start
+        HAVING median(total_ms) >= $drowning_ms
+    ) AS drowned USING (stall_start)
 ),
 whole_logs AS (
     SELECT DISTINCT source_id, date_trunc('hour', time) AS hour
@@ -502,7 +519,8 @@ SELECT
         WHEN unseen IS NOT NULL THEN 'low'
         WHEN coarse AND NOT measured THEN CASE WHEN met_others THEN 'low' ELSE 'medium' END
         WHEN client_may_be_slow AND NOT met_others THEN 'medium'
-        WHEN basis = 'measured' OR NOT met_others THEN 'high'
+        WHEN basis = 'measured' THEN 'high'
+        WHEN NOT met_others THEN 'medium'
         WHEN basis = 'lower_bound' OR $order_kept <> 'yes' THEN 'low'
         ELSE 'medium'
     END AS confidence,
@@ -538,6 +556,7 @@ SELECT
         WHEN unseen IS NOT NULL THEN unseen
         WHEN coarse AND NOT measured THEN 'the log has whole seconds only'
         WHEN client_may_be_slow AND NOT met_others THEN 'a slow client looks the same to the router'
+        WHEN NOT met_others THEN 'no other logged request was at the dyno; a line that was lost would look the same'
         WHEN basis = 'lower_bound' THEN 'behind an H12 whose true end is not logged'
         WHEN $order_kept = 'yes' THEN 'first come, first served: the answers came in that order'
         ELSE 'first come, first served is assumed'
@@ -584,6 +603,8 @@ def rows(
         coarse_lines=COARSE_LINES,
         compared_elsewhere=COMPARED_ELSEWHERE,
         large_bytes=limits.ROUTER_BUFFER_BYTES,
+        drowning_s=DROWNING_S,
+        drowning_ms=limits.SLOW_MS,
     )
     table.attrs.update(seen, slots=used, order_kept=kept, broken=broken)
     return table

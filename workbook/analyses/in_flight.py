@@ -285,13 +285,76 @@ LEFT JOIN crowded USING (dyno, bucket)
 ORDER BY dyno, stretches.time
 """
 
+# While a slot is free, a request takes as long as its route does alone. The first number of others at which it takes
+# longer is that of the slots: threads that share one processor look like fewer.
+SLOTS_SQL = """
+WITH lives AS (
+    SELECT
+        dyno,
+        coalesce(method, '') || ' ' || coalesce(route, '') AS route,
+        coalesce(wait_ms, 0) + coalesce(connect_ms, 0) + service_ms AS total_ms,
+        time - to_milliseconds(total_ms) AS started,
+        time AS ended,
+        code IS NULL AS answered
+    FROM requests
+    WHERE
+        in_window(time, $start, $end)
+        AND time IS NOT NULL
+        AND dyno IS NOT NULL
+        AND service_ms IS NOT NULL
+        AND status IS DISTINCT FROM 101
+        AND (code IS NULL OR code IN ('H12', 'H13', 'H15', 'H18', 'H25', 'H27', 'H28'))
+        AND epoch_us(time) % 1_000_000 <> 0
+),
+events AS (
+    SELECT dyno, started AS moment, 1 AS change, answered, route, total_ms
+    FROM lives
+    UNION ALL
+    SELECT dyno, ended, -1, false, NULL, NULL
+    FROM lives
+),
+met AS (
+    SELECT
+        answered,
+        route,
+        total_ms,
+        sum(change) OVER (PARTITION BY dyno ORDER BY moment, change ROWS UNBOUNDED PRECEDING) - 1 AS others
+    FROM events
+    QUALIFY answered
+),
+alone AS (
+    SELECT route, median(greatest(1, total_ms)) AS alone_ms
+    FROM met
+    WHERE others = 0
+    GROUP BY route
+    HAVING count(*) >= $least_count
+)
+SELECT others::BIGINT AS others, count(*) AS requests, median(total_ms / alone_ms) AS ratio
+FROM met
+JOIN alone USING (route)
+GROUP BY others
+HAVING count(*) >= $least_count
+ORDER BY others
+"""
+SLOT_COUNT = 30
+"""Fewer requests that met so many others say nothing."""
+SLOT_RATIO = 1.3
+SLOT_SAME = 1.15
+
 
 def rows(
     query: Query, window: Window, *, crowd: Annotated[int, Bounds(2, 100)] = limits.CROWD_REQUESTS
 ) -> pd.DataFrame:
-    """Return requests in flight per dyno and stretch of time; columns and units stand at the head of this file."""
+    """Return requests in flight per dyno and stretch of time; columns and units stand at the head of this file.
+
+    ``attrs["met"]`` holds, for each number of others that requests met at their dyno: that number, how many requests,
+    and the median of their time as a multiple of that of their route alone.
+    """
     ends = {"start": window.start, "end": window.end}
-    return query(SQL, **ends, crowd=crowd, longest_ms=LONGEST_MS, h12_ms=limits.H12_MS)
+    met = query(SLOTS_SQL, **ends, least_count=SLOT_COUNT)
+    table = query(SQL, **ends, crowd=crowd, longest_ms=LONGEST_MS, h12_ms=limits.H12_MS)
+    table.attrs["met"] = [(int(n), int(of), float(ratio)) for n, of, ratio in met.itertuples(index=False)]
+    return table
 
 
 def findings(rows: pd.DataFrame, *, crowd: int = limits.CROWD_REQUESTS) -> list[Finding]:
@@ -305,7 +368,7 @@ def findings(rows: pd.DataFrame, *, crowd: int = limits.CROWD_REQUESTS) -> list[
                 reference=REFERENCE,
             )
         ]
-    told = [_crowded(rows, crowd), _busy(rows), _little(rows), _open_ends(rows)]
+    told = [_crowded(rows, crowd), _busy(rows), _slots(rows), _little(rows), _open_ends(rows)]
     return [finding for finding in told if finding is not None]
 
 
@@ -391,6 +454,50 @@ def _crowded(rows: pd.DataFrame, crowd: int) -> Finding | None:
         reference=REFERENCE,
         confidence="high" if not rows["whole_seconds"].any() else "medium",
         about=times_of(crowded),
+    )
+
+
+def effective_slots(met: list[tuple[int, int, float]]) -> tuple[int, str] | None:
+    """Return the slots of a dyno and how sure that is: the least number of others with which requests take longer.
+
+    None where requests never met enough others to take longer: then there are more slots than were ever filled.
+    """
+    known = {others: ratio for others, _, ratio in met}
+    slots = next((others for others in sorted(known) if others and known[others] > SLOT_RATIO), None)
+    if slots is None:
+        return None
+    below = [known.get(others) for others in range(1, slots)]
+    steady = all(ratio is not None and ratio <= SLOT_SAME for ratio in below)
+    goes_on = known.get(slots + 1, known[slots]) >= SLOT_RATIO
+    return slots, "medium" if steady and goes_on else "low"
+
+
+def _slots(rows: pd.DataFrame) -> Finding | None:
+    met = rows.attrs.get("met") or []
+    most = max((others for others, _, _ in met), default=0)
+    if most == 0:
+        return None
+    found = effective_slots(met)
+    if found is None:
+        return Finding(
+            "note",
+            f"A dyno works on {most + 1:,} requests or more at once: those that met {most:,} others took no longer "
+            "than alone.",
+            numbers={"least_slots": most + 1},
+            reference=REFERENCE,
+        )
+    slots, confidence = found
+    ratio = {others: ratio for others, _, ratio in met}[slots]
+    return Finding(
+        "note",
+        f"A dyno seems to work on {words.plural(slots, 'request')} at once: those that met {slots:,} "
+        f"{'other' if slots == 1 else 'others'} took {words.number(round(ratio, 2))} times as long as their route "
+        "alone.",
+        numbers={"effective_slots": slots, "ratio": round(ratio, 4)},
+        next_step=f"Where that is its processes times threads, give it to blockers and what_if (slots={slots}); "
+        "threads that share one processor look like fewer.",
+        reference=REFERENCE,
+        confidence=confidence,
     )
 
 

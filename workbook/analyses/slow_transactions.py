@@ -21,7 +21,9 @@ Left out of all times: ``websocket_count`` (101), ``maintenance_count`` (H80–H
 (H27, H28, 499), all three also of Apdex; ``no_dyno_count`` (no dyno was reached), ``other_code_count``;
 ``no_time_count``: lines without a service time. ``succeeded_count``: lines without a code and with a status
 below 400 (or none); where no route has any, the log may hold errors only, and no share is judged.
-``no_connect_count``: lines whose missing connect time counts as 0.
+``no_connect_count``: lines whose missing connect time counts as 0. ``merged_count``: so many routes with free words at
+one place (slugs) are told as one, ``merged_routes``: the first three of them; a route with 59 requests or more is never
+merged, and what is merged is said.
 
 Of New Relic: ``d_check`` = Count × Avg / Total - 1 and its ``verdict`` (pass to 0.5 %, warn to 1 %, else
 fail), and ``all_total_ms``, ``all_apdex``: what its row of all transactions says. Its quantiles and shares
@@ -49,11 +51,56 @@ Order = Literal["max_then_count", "time_consumed", "p95", "over_5s"]
 
 # chances: that k of n answers are faster than the true 95th percentile. Below 0.95 n - 2 sqrt(n), which is nine
 # standard deviations away, they add up to nothing.
+#
+# Free slugs (/posts/on-being-late) cannot be told from actions by their form, only by how many there are at one place.
+# A value that has enough requests to be judged by itself is never merged, nor is what stands first in a path.
 SQL = f"""
-WITH flagged AS (
+WITH route_counts AS (
+    SELECT method, route, count(*) AS requests
+    FROM requests
+    WHERE in_window(time, $start, $end) AND route IS NOT NULL
+    GROUP BY method, route
+),
+places AS (
     SELECT
-        *,
-        coalesce(method, '(no method)') || ' ' || coalesce(route, '(no path)') AS name,
+        method,
+        route,
+        requests,
+        string_split(route, '/') AS parts,
+        unnest(range(3, len(parts) + 1)) AS place,
+        array_to_string(parts[1:place - 1], '/') AS before,
+        array_to_string(parts[place + 1:], '/') AS after,
+        parts[place] AS value,
+        requests < {limits.MIN_FOR_P95} AND NOT starts_with(value, ':') AND value <> '' AS may_be_slug
+    FROM route_counts
+    WHERE (SELECT sum(requests) FROM route_counts) >= {limits.SLUG_LEARNED}
+),
+slug_places AS (
+    SELECT method, before, after, place, count(*) AS merged, sum(requests) AS merged_requests
+    FROM places
+    WHERE may_be_slug
+    GROUP BY method, before, after, place
+    HAVING merged >= {limits.SLUG_MANY}
+        OR (merged >= {limits.SLUG_VALUES} AND merged >= {limits.SLUG_SHARE} * merged_requests)
+),
+slugs AS (
+    SELECT
+        method,
+        route,
+        arg_max(
+            before || '/:slug' || CASE WHEN after = '' THEN '' ELSE '/' || after END,
+            (merged, -place)
+        ) AS learned
+    FROM places
+    JOIN slug_places USING (method, before, after, place)
+    WHERE may_be_slug
+    GROUP BY method, route
+),
+flagged AS (
+    SELECT
+        requests.*,
+        coalesce(requests.method, '(no method)') || ' ' || coalesce(learned, requests.route, '(no path)') AS name,
+        CASE WHEN learned IS NOT NULL THEN requests.route END AS merged_route,
         CASE
             WHEN status = 101 THEN 'websocket'
             WHEN code IN ('H80', 'H81', 'H82', 'H83') THEN 'maintenance'
@@ -66,6 +113,7 @@ WITH flagged AS (
             ELSE 'answered'
         END AS flag
     FROM requests
+    LEFT JOIN slugs ON slugs.route = requests.route AND slugs.method = requests.method
     WHERE in_window(time, $start, $end)
 ),
 timed AS (
@@ -110,6 +158,8 @@ routes AS (
         count(*) FILTER (flag = 'no_time') AS no_time_count,
         count(*) FILTER (flag = 'answered' AND connect_ms IS NULL) AS no_connect_count,
         count(*) FILTER (code IS NULL AND coalesce(status, 200) < 400) AS succeeded_count,
+        count(DISTINCT merged_route) AS merged_count,
+        list_sort(list(DISTINCT merged_route) FILTER (merged_route IS NOT NULL))[1:3] AS merged_routes,
         max_by(
             struct_pack(source_id := source_id, line := line),
             struct_pack(total := total_ms, earlier_source := -source_id, earlier_line := -line),
@@ -183,6 +233,8 @@ router_rows AS (
         no_time_count,
         no_connect_count,
         succeeded_count,
+        merged_count,
+        merged_routes,
         evidence
     FROM routes
     LEFT JOIN p95_ranks ON p95_ranks.n = answered_count
@@ -313,6 +365,8 @@ SELECT
     no_time_count,
     no_connect_count,
     succeeded_count,
+    merged_count,
+    merged_routes,
     d_check,
     verdict,
     all_total_ms,
@@ -365,6 +419,7 @@ def findings(
                 *_over_5s(group),
                 _within_500ms(group, _unanswered(router)),
                 _router_apdex(group),
+                *_merged(router),
             ]
         else:
             where = (
@@ -376,6 +431,36 @@ def findings(
                 *_products(group, where),
             ]
     return found
+
+
+def _merged(router: pd.DataFrame) -> list[Finding]:
+    """Say which routes were told as one, so that nobody looks for them in vain."""
+    if "merged_count" not in router:
+        return []
+    told = router[router["merged_count"].fillna(0) > 0].sort_values(
+        ["merged_count", "name"], ascending=[False, True], kind="stable"
+    )
+    if told.empty:
+        return []
+    said = "; ".join(
+        f"{one['name']} stands for {words.count(one['merged_count'])} ({', '.join(one['merged_routes'])}, …)"
+        for _, one in told.head(3).iterrows()
+    )
+    return [
+        Finding(
+            "note",
+            f"{words.count(told['merged_count'].sum())} routes with free words at one place are told as "
+            f"{words.count(len(told))}: {said}; each had fewer than {limits.MIN_FOR_P95} requests.",
+            numbers={
+                "merged_routes": int(told["merged_count"].sum()),
+                "merged_routes_by_name": {
+                    str(name): int(n)
+                    for name, n in zip(told["name"][:10], told["merged_count"][:10], strict=True)
+                },
+            },
+            reference="book ch. 4",
+        )
+    ]
 
 
 def _nothing(rows: pd.DataFrame) -> Finding:
