@@ -188,6 +188,23 @@ ALIGN_VARIATION = _limit(
 BUILD_MINUTES = _limit("BUILD_MINUTES", 15, "min", "book ch. 7; Dev Center, slug compiler: limits")
 BUILD_SHARE = _limit("BUILD_SHARE", 0.8, "share", "ours: a build this near to its limit is called slow")
 
+# Certificates
+EXPIRY_CRITICAL_DAYS = _limit(
+    "EXPIRY_CRITICAL_DAYS", 7, "days", "ours: a renewal takes days when papers are asked"
+)
+EXPIRY_WARNING_DAYS = _limit(
+    "EXPIRY_WARNING_DAYS",
+    30,
+    "days",
+    "ours; Dev Center, Automated Certificate Management: renewed a month before",
+)
+NEAR_MISS_LETTERS = _limit(
+    "NEAR_MISS_LETTERS", 2, "letters", "ours: book ch. 2 prints csrbuddy and csrbuggy, which differ in two"
+)
+CERTIFICATE_DAYS = _limit(
+    "CERTIFICATE_DAYS", 365, "days", "book ch. 2: bought for a year, key renewed each year"
+)
+
 
 ONE_OFF = ("run", "scheduler", "release")
 """Process types whose dynos run once and end (Dev Center, one-off dynos; Scheduler; release phase)."""
