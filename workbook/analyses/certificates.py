@@ -323,6 +323,15 @@ PLATFORM = "*.herokuapp.com"
 
 def findings(rows: pd.DataFrame) -> list[Finding]:
     """Return where DNS goes wrong, what no certificate covers, what expires, and the weakest link of a chain."""
+    if rows.empty:
+        return [
+            Finding(
+                "cannot_tell",
+                "Nothing that is loaded names a host and where it leads.",
+                next_step="Paste dig with its command, and heroku certs or heroku domains.",
+                reference=REFERENCE,
+            )
+        ]
     hosts = rows[rows["kind"] == "host"]
     certificates = rows[rows["kind"] == "certificate"]
     links = rows[rows["kind"] == "link"]

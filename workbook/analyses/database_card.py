@@ -476,6 +476,15 @@ MOST_NAMED = 5
 
 def findings(rows: pd.DataFrame) -> list[Finding]:
     """Return what each section says, "indexes first, plan second" where a rate is low."""
+    if rows.empty:
+        return [
+            Finding(
+                "cannot_tell",
+                "Nothing that is loaded tells of a database.",
+                next_step="Paste heroku pg:info, pg:backups, pg:cache-hit and pg:index-usage.",
+                reference=REFERENCE,
+            )
+        ]
     sections = {str(name): part for name, part in rows.groupby("section", sort=False)}
     nothing = rows.iloc[:0]
     rates, tables = sections.get("hit_rate", nothing), sections.get("index_use", nothing)
@@ -799,11 +808,12 @@ def _swap(part: pd.DataFrame) -> list[Finding]:
         found.append(
             Finding(
                 "note" if str(row["name"]).startswith("6") else "warning",
-                f"In the swap of the database, step {str(row['name'])[0]} ({step}) {_SWAP_ADVICE[row['verdict']]}{said}.",
+                f"In the swap of the database, step {str(row['name'])[0]} ({step})"
+                f" {_SWAP_ADVICE[row['verdict']]}{said}.",
                 {"step": int(str(row["name"])[0])},
                 cite(row["evidence"]),
                 "The six steps: maintenance on, all processes to zero, unfollow, promote, maintenance off, remove the"
-                f" old database. Do “{step}” in its place, and compare the two databases if anything wrote in between.",
+                f" old database. Do “{step}” in its place, and compare both databases if anything wrote.",
                 REFERENCE,
                 "medium",
             )
