@@ -324,6 +324,21 @@ def test_a_session_comes_in_by_a_pipe(monkeypatch: Any, tmp_path: Path, capsys: 
         assert wb.sql("SELECT count(*) AS n FROM backups")["n"][0] == 1
 
 
+@pytest.mark.parametrize("sign", ["-", " ", "a ", "v1 ", "|", "1:", "$ ", "a.", "(", "─ x"])
+@pytest.mark.parametrize("head", ["", "v1  ", "=== web: ", "$ ", "subject=", "192.0.2.1 "])
+def test_a_line_without_end_is_refused_at_once(sign: str, head: str) -> None:
+    """No form is tried on it: a form that goes back and forth would take hours here."""
+    line = head + sign * 150_000 + "x"
+    lines = ["Endpoint  Common Name(s)  Expires  Trusted", line, "$ heroku releases", line]
+    command_output.score(lines)
+    assert_balanced(command_output.read(lines, Context("paste.txt")), lines)
+
+
+def test_many_lines_of_one_width_are_not_joined_to_one() -> None:
+    lines = ["$ heroku pg:outliers", *["x" * 80] * 3_000]
+    assert_balanced(command_output.read(lines, Context("paste.txt")), lines)
+
+
 # whatever is done to a paste
 
 OUTPUTS = [
@@ -386,6 +401,12 @@ def test_whatever_is_done_to_a_paste_it_loads_or_is_refused(tmp_path: Path, line
         for error in report.errors:
             assert "do not add up" not in str(error) and "engine stopped" not in str(error), error
             assert "could not be read (" not in str(error), error
+
+
+@pytest.mark.parametrize("command", sorted({name for one in _paste.readers() for name in one.COMMANDS}))
+def test_a_command_without_its_output_is_a_command(command: str) -> None:
+    found = read(f"$ {command}\n\n$ {command} -a shop\nnothing that anybody prints\n")
+    assert found.tables["transcript"]["command"].tolist() == [command, command]
 
 
 def test_every_reader_of_an_output_has_its_parts() -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-_RULER = re.compile(r"[\s\-–—─━═=+|│┃║┼┬┴├┤┌┐└┘╔╗╚╝╠╣╦╩╬]*[\-–—─━═=]{3}[\s\-–—─━═=+|│┃║┼┬┴├┤┌┐└┘╔╗╚╝╠╣╦╩╬]*")
+_RULES = frozenset("-–—─━═=")
+_RULER_SIGNS = _RULES | frozenset(" \t+|│┃║┼┬┴├┤┌┐└┘╔╗╚╝╠╣╦╩╬")
 _BORDERS = re.compile(r"[│┃║]")
 _SIZE = re.compile(r"(\d{1,15}(?:\.\d{1,9})?)\s?(?:(bytes?)|([kKMGTP]?)i?B)", re.ASCII)
 _POWERS = {"": 0, "K": 1, "M": 2, "G": 3, "T": 4, "P": 5}
@@ -16,7 +17,8 @@ HOST = re.compile(
 
 def is_ruler(line: str) -> bool:
     """Say whether the line only rules off: dashes, box-drawing, corners."""
-    return _RULER.fullmatch(line) is not None
+    text = line.strip()
+    return _RULER_SIGNS.issuperset(text) and sum(sign in _RULES for sign in text) >= 3
 
 
 def cells(line: str) -> list[str]:

@@ -22,6 +22,9 @@ _SURE = 0.95
 _AMONG_LOG = 0.99
 _MIXED = 0.96
 _LEAST_SURE = 0.25
+_LONGEST_BEGINNING = 1_000
+_LONGEST_LINE = 8_000
+"""Longer lines are of no output: forms are not tried on them, so that no line takes minutes."""
 
 
 @dataclass
@@ -102,6 +105,8 @@ def cut(numbered: Numbered) -> list[Part]:
         if within_key or _prompts.KEY_BEGINS.fullmatch(text):
             within_key = _prompts.KEY_ENDS.fullmatch(text) is None
             aside.append(Part(lines=[(at, "[private key]")], reason="a private key, which is not kept"))
+        elif len(text) > _LONGEST_BEGINNING and not _prompts.is_log_line(text):
+            current.lines.append((at, text))
         elif current.command and not current.lines and current.command.typed.endswith("\\"):
             typed = current.command.typed.rstrip("\\ ") + " " + text.strip()
             parts[-1] = _prompted([*current.prompt, (at, text)], _prompts.parsed(typed))
@@ -170,7 +175,15 @@ def _read_part(part: Part, context: Context) -> Reading:
             for line in lines:
                 account.refuse(line.at, part.reason)
         else:
-            part.reader.part([(line.at, line.text) for line in lines], account, told)
+            any_length = part.reader is _log_lines
+            for line in lines:
+                if len(line.text) > _LONGEST_LINE and not any_length:
+                    account.refuse(line.at, "longer than a line of an output")
+            fitting = [
+                (line.at, line.text) for line in lines if len(line.text) <= _LONGEST_LINE or any_length
+            ]
+            if fitting:
+                part.reader.part(fitting, account, told)
         pieces = {line.at: line.pieces for line in lines}
         lost = sum(len(pieces[at]) for at in account.unread(list(pieces))) + account.fields
         if part.prompt:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 _WIDTHS = (72, 76, 78, 80, 100, 120, 132)
 _SLACK = 3
+_LONGEST = 2_000
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ def _joined(numbered: list[tuple[int, str]], width: int) -> list[Line]:
             lines.append(Line(last.at, last.text + text, [*last.pieces, (at, text)]))
         else:
             lines.append(Line(at, text, [(at, text)]))
-        open_line = width - _SLACK <= len(text) <= width
+        open_line = width - _SLACK <= len(text) <= width and len(lines[-1].text) < _LONGEST
         if open_line:
             last = lines.pop()
             lines.append(Line(last.at, last.text + " " * (width - len(text)), last.pieces))
