@@ -205,6 +205,59 @@ SEED = _limit("SEED", 20130613, "seed", "ours: of every random number, so that a
 BUILD_MINUTES = _limit("BUILD_MINUTES", 15, "min", "book ch. 7; Dev Center, slug compiler: limits")
 BUILD_SHARE = _limit("BUILD_SHARE", 0.8, "share", "ours: a build this near to its limit is called slow")
 
+# Certificates
+EXPIRY_CRITICAL_DAYS = _limit(
+    "EXPIRY_CRITICAL_DAYS", 7, "days", "ours: a renewal takes days when papers are asked"
+)
+EXPIRY_WARNING_DAYS = _limit(
+    "EXPIRY_WARNING_DAYS",
+    30,
+    "days",
+    "ours; Dev Center, Automated Certificate Management: renewed a month before",
+)
+NEAR_MISS_LETTERS = _limit(
+    "NEAR_MISS_LETTERS", 2, "letters", "ours: book ch. 2 prints csrbuddy and csrbuggy, which differ in two"
+)
+CERTIFICATE_DAYS = _limit(
+    "CERTIFICATE_DAYS", 365, "days", "book ch. 2: bought for a year, key renewed each year"
+)
+
+# Databases
+CACHE_HIT_SHARE = _limit(
+    "CACHE_HIT_SHARE", 0.99, "share", "book ch. 5: below 99 % better indexes, or a plan with more cache"
+)
+INDEX_USE_SHARE = _limit("INDEX_USE_SHARE", 0.95, "share", "ours: of the reads of a large table by an index")
+INDEX_USE_ROWS = _limit(
+    "INDEX_USE_ROWS", 10_000, "rows", "Dev Center, Heroku Postgres: smaller need no index"
+)
+CONNECTION_SHARE = _limit("CONNECTION_SHARE", 0.8, "share", "ours: one more deploy may fill the rest")
+DATABASE_SHARE = _limit(
+    "DATABASE_SHARE", 0.9, "share", "ours: of the plan's size; past it writes are refused"
+)
+LARGE_DATABASE_GB = _limit(
+    "LARGE_DATABASE_GB", 10, "GB", "book ch. 5: a new follower may be ready before its indexes are"
+)
+BACKUP_HOURS = _limit(
+    "BACKUP_HOURS", 26, "h", "ours: one a day (book ch. 5: 24.0 to 24.8 h apart) and an hour or so to spare"
+)
+BACKUP_SIZE_DROP = _limit("BACKUP_SIZE_DROP", 0.5, "share", "ours: half of the data gone is worth a look")
+WAL_SECONDS = _limit("WAL_SECONDS", 60, "s", "book ch. 5: archived every 60 s, so at worst so much is lost")
+LONG_QUERY_S = _limit("LONG_QUERY_S", 300, "s", "pg:long-running-queries lists what runs longer than 5 min")
+BLOAT_FACTOR = _limit(
+    "BLOAT_FACTOR", 10, "times", "Dev Center, Heroku Postgres: pg:diagnose warns from 10 on"
+)
+BLOAT_MB = _limit("BLOAT_MB", 100, "MB", "ours: less waste is not worth a vacuum")
+
+PLAN_CONNECTIONS = {
+    **dict.fromkeys(("essential-0", "essential-1", "mini", "basic", "hobby-dev", "hobby-basic", "dev"), 20),
+    "essential-2": 40,
+    **dict.fromkeys(("standard-0", "premium-0"), 120),
+    **dict.fromkeys(("standard-2", "premium-2"), 400),
+    **dict.fromkeys((f"{tier}-{size}" for tier in ("standard", "premium") for size in range(3, 10)), 500),
+    **dict.fromkeys(("crane", "kappa", "ronin", "fugu", "ika", "zilla", "baku", "mecha"), 500),
+}
+"""Most connections by plan (Dev Center, Choosing a Heroku Postgres plan; the named ones until 2014)."""
+
 
 ONE_OFF = ("run", "scheduler", "release")
 """Process types whose dynos run once and end (Dev Center, one-off dynos; Scheduler; release phase)."""

@@ -292,7 +292,8 @@ CREATE TABLE IF NOT EXISTS releases (
     time TIMESTAMP,
     -- release, such as v42; NULL when the line names none
     version VARCHAR,
-    -- release, deploy, rollback, config, scale, addon, build_started, build_succeeded, build_failed, release_phase or create
+    -- release, deploy, rollback, config, scale, addon, build_started, build_succeeded, build_failed, release_phase, create,
+    -- or listed: a line of "heroku releases", whatever it did
     event VARCHAR,
     -- who did it, as logged (an e-mail address); NULL when not named
     actor VARCHAR,
@@ -549,7 +550,7 @@ CREATE TABLE IF NOT EXISTS processes (
     since TIMESTAMP
 );
 
--- One row for each certificate that "heroku certs" or "heroku certs:info" printed.
+-- One row for each certificate that heroku certs, certs:info, certs:update, openssl or a checker printed.
 CREATE TABLE IF NOT EXISTS certificates (
     -- file
     source_id INTEGER NOT NULL,
@@ -568,7 +569,25 @@ CREATE TABLE IF NOT EXISTS certificates (
     -- whether it is trusted; NULL when not printed
     trusted BOOLEAN,
     -- ACM, SNI or Endpoint; NULL when not printed
-    type VARCHAR
+    type VARCHAR,
+    -- name that a person gave it; NULL when not printed
+    display_name VARCHAR,
+    -- application it was printed for; NULL when not printed
+    app VARCHAR,
+    -- number of domains that use it, as a count; NULL when not printed
+    domain_count BIGINT,
+    -- what printed it: certs, certs:info, certs:update, certs:add, openssl or checker
+    printed_by VARCHAR,
+    -- place in the chain that was served: 0 for the server's own, 1 for the one that signed it; NULL outside of a chain
+    position BIGINT,
+    -- who it was issued to, as printed
+    subject VARCHAR,
+    -- who signed it, as printed; equal to the subject does not mean self signed: the book's sample prints both equal
+    issuer VARCHAR,
+    -- algorithm of the signature, as printed
+    signature_algorithm VARCHAR,
+    -- sentence about its trust, as printed
+    trust VARCHAR
 );
 
 -- One row for each answer that "dig" printed.
@@ -581,10 +600,18 @@ CREATE TABLE IF NOT EXISTS dns_records (
     name VARCHAR,
     -- time to live in s; NULL in the short form
     ttl_s BIGINT,
-    -- A, AAAA, CNAME, …
+    -- A, AAAA, CNAME, …; told by the value in the short form
     type VARCHAR,
-    -- address or name
-    value VARCHAR
+    -- address or name, without the dot at its end; ends in "..." where the paste was cut
+    value VARCHAR,
+    -- name that was asked; NULL in the short form when the command was not pasted
+    asked VARCHAR,
+    -- answer, authority or additional; NULL in the short form
+    section VARCHAR,
+    -- status of the answer, such as NOERROR; a status without a record has a row with type and value NULL
+    status VARCHAR,
+    -- when it was asked; NULL in the short form
+    time TIMESTAMP
 );
 
 -- One row for each line of "heroku pg:info".
@@ -613,11 +640,17 @@ CREATE TABLE IF NOT EXISTS backups (
     time TIMESTAMP,
     -- state as printed
     state VARCHAR,
-    -- size in bytes; NULL when not printed
-    bytes BIGINT
+    -- size in bytes, of 1,024 to the kB as printed; NULL when not printed
+    bytes BIGINT,
+    -- backup, restore or copy
+    kind VARCHAR,
+    -- database that it was made of, as printed
+    database VARCHAR,
+    -- when it ended; NULL when not printed, or cut
+    finished TIMESTAMP
 );
 
--- One row for each value of a "heroku pg:…" table.
+-- One row for each value of a "heroku pg:…" or psql table; the values of one row of the table share their line.
 CREATE TABLE IF NOT EXISTS table_statistics (
     -- file
     source_id INTEGER NOT NULL,
@@ -627,8 +660,68 @@ CREATE TABLE IF NOT EXISTS table_statistics (
     name VARCHAR,
     -- header of the column
     statistic VARCHAR,
-    -- value as printed
-    value VARCHAR
+    -- value as printed; NULL when the cell is empty
+    value VARCHAR,
+    -- which report it is of: cache_hit, index_usage, …, or diagnose with the name of its check; NULL when not known
+    report VARCHAR,
+    -- the value as a number: a share of 1 (percent divided by 100), a count, seconds or bytes; NULL when it is no number
+    number DOUBLE,
+    -- what the number counts: share, count, s or bytes; NULL when there is none
+    unit VARCHAR
+);
+
+-- One row for each domain that "heroku domains" listed.
+CREATE TABLE IF NOT EXISTS domains (
+    -- file
+    source_id INTEGER NOT NULL,
+    -- physical line, from 1
+    line BIGINT NOT NULL,
+    -- application; NULL when not printed
+    app VARCHAR,
+    -- name of the domain
+    domain VARCHAR,
+    -- heroku for the application's own name, custom for any other
+    kind VARCHAR,
+    -- type of record that should lead to the target (CNAME, or ALIAS or ANAME); NULL when not printed
+    record_type VARCHAR,
+    -- name that DNS should point to; NULL when not printed
+    target VARCHAR,
+    -- name of the certificate that serves it; NULL when not printed
+    endpoint VARCHAR
+);
+
+-- One row for each line of quota that "heroku ps" printed.
+CREATE TABLE IF NOT EXISTS dyno_hours (
+    -- file
+    source_id INTEGER NOT NULL,
+    -- physical line, from 1
+    line BIGINT NOT NULL,
+    -- dyno type that the hours are of: Eco, Free
+    size VARCHAR,
+    -- remaining (of the account, this month) or used (by this application)
+    measure VARCHAR,
+    -- hours in minutes
+    minutes BIGINT,
+    -- share of the month's quota in percent, as printed
+    percent DOUBLE
+);
+
+-- One row for each command in a pasted session, and for each sentence that a command answered.
+CREATE TABLE IF NOT EXISTS transcript (
+    -- file
+    source_id INTEGER NOT NULL,
+    -- physical line, from 1
+    line BIGINT NOT NULL,
+    -- command, answer, warning (what begins with "!"), or typed (what was typed to confirm)
+    said VARCHAR,
+    -- program and command, such as heroku pg:promote or dig; of the command before in an answer; NULL when none was pasted
+    command VARCHAR,
+    -- what follows the command, as typed; NULL for anything else
+    arguments VARCHAR,
+    -- application that it names; NULL when it names none
+    app VARCHAR,
+    -- the line, without the prompt
+    text VARCHAR
 );
 
 -- Whether a time lies in [start, finish); a row without time lies only in a window that is open on both ends.

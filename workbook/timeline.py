@@ -21,10 +21,12 @@ WITH releases_seen AS (
         coalesce(version, event) AS label,
         NULL::TIMESTAMP AS "end"
     FROM releases
-    WHERE event IN ('release', 'rollback')
+    WHERE event IN ('release', 'rollback', 'listed')
         AND version IS NOT NULL
         AND time IS NOT NULL
         AND in_window(time, $start, $end)
+    -- the log and "heroku releases" tell of the same release
+    QUALIFY event <> 'listed' OR row_number() OVER (PARTITION BY version ORDER BY event = 'listed', source_id, line) = 1
 ),
 restarts AS (
     SELECT

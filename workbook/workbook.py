@@ -29,6 +29,14 @@ _HOW_TO_GET = {
     "releases": "lines of the API (app[api]), as the log has them by default",
     "log_errors": "lines of logplex (heroku[logplex]), as the log has them by default",
     "processes": "`heroku ps > heroku-ps.txt`",
+    "certificates": "`heroku certs > certs.txt`",
+    "dns_records": "`dig www.example.com > dig.txt`",
+    "domains": "`heroku domains > domains.txt`",
+    "database_facts": "`heroku pg:info > pg-info.txt`",
+    "backups": "`heroku pg:backups > backups.txt`",
+    "table_statistics": "`heroku pg:cache-hit > cache-hit.txt`",
+    "transcript": "the terminal, copied whole",
+    "database_samples": "lines of app[heroku-postgres], as the log of a production plan has them",
     "sources": "any export",
 }
 

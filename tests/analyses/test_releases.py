@@ -598,3 +598,23 @@ def test_real_lines_of_a_deploy_and_its_rollback(load_text):
         "v42 (deploy by a user) at 2024-03-04 14:05:00 coincides with a rise of errors"
     )
     assert "dev@example.com" not in finding.title and finding.evidence[0].line == 2
+
+
+LISTED = (
+    "=== shop Releases - Current: v9\n"
+    "v9  Deploy 1a2b3c4  dev@example.com  2024/03/04 12:10:01 +0000\n"
+    "v8  Set FOO config vars  dev@example.com  2024/03/04 11:00:00 +0000\n"
+)
+
+
+def test_a_list_of_releases_tells_of_those_that_the_log_does_not(load_text) -> None:
+    load_text(
+        "2024-03-04T12:10:00.000000+00:00 app[api]: Deploy 1a2b3c4 by user dev@example.com\n"
+        "2024-03-04T12:10:00.000000+00:00 app[api]: Release v9 created by user dev@example.com\n"
+    )
+    load_text(LISTED, "releases.txt")
+    wb = load_text(LISTED + "\n", "again.txt")
+    assert wb.sql("SELECT count(*) AS n FROM releases WHERE event = 'listed'")["n"][0] == 4
+    table = wb.run("releases").table
+    assert table["version"].tolist() == ["v8", "v9"]
+    assert wb.overview()[1].query("kind == 'release'")["label"].tolist() == ["v8", "v9"]

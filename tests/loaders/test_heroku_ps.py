@@ -1,4 +1,4 @@
-"""``heroku ps`` of both generations, and pasted outputs that are kept without being read."""
+"""``heroku ps`` of all generations: headings, dynos, quotas, times without an offset."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from workbook.loaders import Context, Reading, command_output, heroku_ps
+from workbook.loaders import Context, Reading, heroku_ps
 
 
 def read(text: str, zone: str = "UTC") -> Reading:
@@ -97,40 +97,32 @@ def test_what_is_no_dyno_is_unread_and_a_bad_time_is_missing(load_text: Any) -> 
     wb = load_text("=== web (1X): `unicorn`\nweb.1: up 2013/13/07 18:44:38\nand so on\n\n", "ps.txt")
     assert wb.sql("SELECT since FROM processes")["since"].isna().all()
     unread = wb.sql("SELECT line, reason FROM unread_lines ORDER BY line")
-    assert unread.to_numpy().tolist() == [[2, "field since"], [3, "not a line of heroku ps"]]
+    assert unread.to_numpy().tolist() == [[2, "field since"], [3, "not a line of heroku ps output"]]
     source = wb.sources().iloc[0]
     assert (source["log_lines"], source["joined"], source["unread"], source["blank"]) == (1, 1, 1, 1)
 
 
 @pytest.mark.parametrize(
-    "text, reason",
+    "line, row",
     [
-        (
-            "Fetching SSL Endpoint a-1.herokussl.com info for shop... done\nCertificate details:\nIssuer: /CN=a\n",
-            "heroku certs:info",
-        ),
-        (
-            "=== shop Releases - Current: v37\nv  description  user  created_at\nv37  Deploy  user@example.com  2024/02/03 04:05:06 +0000\n",
-            "heroku releases",
-        ),
-        ("=== DATABASE_URL\n\nPlan:  Essential-0\n", "heroku pg:info"),
-        (
-            "  ID      Backup Time      Status          Size   Database\n  a080  2013/05/13 04:56.20 Finished  5.7KB DATABASE_URL\n",
-            "heroku pg:backups",
-        ),
-        ("$ heroku pgbackups -a debugging\n  ID    Backup Time   Status\n", "heroku pg:backups"),
-        ("; <<>> DiG 9.8.3-P1 <<>> www.example.com\n;; ANSWER SECTION:\n", "dig"),
-        (" name | ratio\n------+------\n a    | 0.9\n(1 row)\n", "psql table"),
+        ("Free dyno hours quota remaining this month: 549h 30m (99%)", ("Free", "remaining", 32_970, 99.0)),
+        ("Eco dyno usage for this app: 0h 0m (0%)", ("Eco", "used", 0, 0.0)),
+        ("Eco dyno usage for this app: 12h", ("Eco", "used", 720, None)),
     ],
 )
-def test_outputs_that_are_not_read_yet_are_kept_line_by_line(text: str, reason: str) -> None:
-    lines = text.rstrip("\n").split("\n")
-    assert 0.2 <= command_output.score([line for line in lines if line.strip()]) < 0.5
-    reading = command_output.read(lines, Context("paste.txt"))
-    assert [text for _, _, text in reading.unread] == [line for line in lines if line.strip()]
-    assert {why for _, why, _ in reading.unread} == {f"{reason} output is not read yet"}
+def test_the_quota_of_dyno_hours_is_in_minutes(line: str, row: tuple[object, ...]) -> None:
+    found = read(
+        f"{line}\nFor more information on Eco dyno hours, see:\nhttps://devcenter.heroku.com/articles/eco-dyno-hours\n"
+    )
+    hours = found.tables["dyno_hours"].iloc[0]
+    assert (hours["size"], hours["measure"], hours["minutes"]) == row[:3]
+    assert hours["percent"] == row[3] or (row[3] is None and pd.isna(hours["percent"]))
+    assert [(line, reason) for line, reason, _ in found.unread] == [
+        (2, "a notice of the command line"),
+        (3, "a notice of the command line"),
+    ]
 
 
-def test_a_log_with_a_table_in_it_stays_a_log() -> None:
-    log = ["2014-05-02T11:20:30.101202+00:00 app[web.1]: one"] * 5 + ["a | b", "---+---"]
-    assert command_output.score(log) == 0
+def test_an_app_without_dynos_says_so() -> None:
+    found = read("No dynos on ⬢ shop\n").tables["transcript"].iloc[0]
+    assert (found["app"], found["text"]) == ("shop", "No dynos on ⬢ shop")

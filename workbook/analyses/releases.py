@@ -65,11 +65,21 @@ def _interval(name: str, z: float, before: str = "0", after: str = "1") -> str:
 
 
 SQL = f"""
-WITH release_lines AS (
+WITH known_releases AS (
+    SELECT * FROM releases WHERE event <> 'listed'
+    UNION ALL
+    -- what "heroku releases" lists, once, where the log does not show the release itself
+    SELECT * REPLACE ('release' AS event)
+    FROM releases
+    WHERE event = 'listed'
+        AND version NOT IN (SELECT version FROM releases WHERE event = 'release' AND version IS NOT NULL)
+    QUALIFY row_number() OVER (PARTITION BY version ORDER BY source_id, line) = 1
+),
+release_lines AS (
     SELECT
         *,
         date_diff('millisecond', lag(time) OVER (ORDER BY time, source_id, line), time) > 5000 AS begins
-    FROM releases
+    FROM known_releases
     WHERE time IS NOT NULL
         AND event IN ('release', 'deploy', 'rollback', 'config', 'addon', 'scale', 'create')
 ),

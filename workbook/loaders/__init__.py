@@ -27,7 +27,21 @@ A table or a command's output is small, and defines instead
     from all physical lines to DataFrames by table name; each has a column ``line`` (from 1). ``log_lines`` is a table
     like the others: its rows then go on to ``messages/``.
 
-and both: ``EXAMPLES``, pairs of text and the rows ``{table: (row, …)}`` it must give, and ``NOT_MINE``, texts of other
+The output of a command is such a table that may also stand in a paste of several outputs. It defines instead
+
+``COMMANDS``
+    the commands that print it, such as ``heroku certs``.
+``begins(lines, at)``
+    whether an output of this kind begins at that line of lines that are not blank; no two kinds begin at one line.
+``part(lines, account, context)``
+    from the numbered lines of one output, without the prompt and blank lines, to rows: each line is given to the
+    ``_account.Account`` as a row, as joined, or as refused with its reason.
+``TAKES_NOTICES``
+    True where notices of the command line belong to the output; else they are kept apart, as unread lines.
+``score, read``
+    ``_paste.score_of(__name__)`` and ``_paste.read``, which cut the file into outputs and give each to its reader.
+
+and all: ``EXAMPLES``, pairs of text and the rows ``{table: (row, …)}`` it must give, and ``NOT_MINE``, texts of other
 kinds that look alike.
 """
 
@@ -40,11 +54,15 @@ import pandas as pd
 
 @dataclass(frozen=True)
 class Context:
-    """What is known about a file besides its lines: its path, and the zone and year for times that lack them."""
+    """What is known about a file besides its lines: its path, and the zone and year for times that lack them.
+
+    ``command`` is the command as it was typed before this part of a paste; None when it was not pasted.
+    """
 
     path: str
     zone: str = "UTC"
     year: int | None = None
+    command: str | None = None
 
 
 @dataclass

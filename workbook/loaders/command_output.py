@@ -1,155 +1,92 @@
-"""Outputs of commands that are recognised and not read yet: certs, releases, pg:info, pg:backups, psql tables, dig.
+"""Several outputs in one file, as copied from a terminal: with prompts, colours, notices, and lines of a log between.
 
-Nothing of them is dropped: every line is kept whole among the unread lines, with the command that printed it. A reader for one of
-them is a new file in this folder whose ``score`` is higher than the one here.
+The paste is cut into outputs, and each is read as if it stood in a file of its own. Commands become rows of ``transcript``;
+prompts without a command, notices, and outputs that no reader knows are kept among the unread lines with their reason. A
+private key is never kept: its lines are counted, their text is not stored.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
+from workbook.loaders import _paste
 
-from workbook.loaders import Context, Reading
-
-TITLE = "output of heroku certs, releases, pg:…, psql or dig (kept, not read yet)"
-
-_SCORE = 0.25
-_MOST_LOG_LINES = 0.2
-_LOG_LINE = re.compile(
-    r"(\d{4}-\d\d-\d\dT\S+ )?(app|heroku)\[[\w.-]+\]: |\d+ <\d+>1 |<\d+>1 |\d{6,}\t\d{4}-\d\d-\d\d"
-)
-_PROMPT = re.compile(r"\\?(?:[\w.@:~/-]*\s?)?[$#%>] ?(?P<command>(?:heroku [\w:-]+|dig|psql)\b)")
-
-# What the first line of each output looks like, and what must stand within the next lines.
-_KINDS: tuple[tuple[str, re.Pattern[str], re.Pattern[str] | None], ...] = (
-    ("heroku certs", re.compile(r".*\bCommon Name\(s\).*\bExpires\b"), None),
-    ("heroku certs:info", re.compile(r"(Fetching SSL .*info for |(Updated )?[Cc]ertificate details:)"),
-     re.compile(r"(Expires At|Common Name\(s\)|Issuer|Subject):")),
-    ("heroku certs", re.compile(r".* has no SSL (certificates|Endpoints)\.")  , None),
-    ("heroku pg:info", re.compile(r"={2,4} \S"), re.compile(r"Plan:\s")),
-    ("heroku releases", re.compile(r"={2,4} .*\bReleases\b"), re.compile(r"v\d+\s{2,}|v\s+description\b")),
-    ("heroku releases", re.compile(r"v\d+\s{2,}\S.*\s{2,}\S+@\S+\s{2,}\d{4}/\d\d/\d\d "), None),
-    ("heroku pg:backups", re.compile(r"={2,4} Backups\b"), None),
-    ("heroku pg:backups", re.compile(r"\s*ID\s{2,}(Backup Time|Created at)\s{2,}Status\b"), None),
-    ("heroku pg:diagnose", re.compile(r"Report [0-9a-f-]{36} for \S+"), re.compile(r"(RED|YELLOW|GREEN|SKIPPED): ")),
-    ("dig", re.compile(r"; <<>> DiG "), None),
-    ("dig", re.compile(r";; (ANSWER|QUESTION) SECTION:"), None),
-    ("psql table", re.compile(r".*\|.*"), re.compile(r"-+(\+-+)+\s*$")),
-    ("psql table", re.compile(r"\(\d+ rows?\)\s*$"), None),
-)  # fmt: skip
-_NEAR = {
-    "psql table": 1,
-    "heroku pg:info": 4,
-    "heroku releases": 3,
-    "heroku certs:info": 8,
-    "heroku pg:diagnose": 8,
-}
-_COMMANDS = {
-    "heroku pgbackups": "heroku pg:backups",
-    "heroku certs:update": "heroku certs:info",
-    "psql": "psql table",
-}
-
-_READ_ALONE = {"heroku ps", "heroku logs"}
+TITLE = "outputs of several commands in one file"
 
 EXAMPLES = (
     (
-        # the book, chapter 2
-        "$ heroku certs\n"
-        "Endpoint           Common Name(s)          Expires        Trusted\n"
-        "-----\n"
-        "hyogo-1003.herokussl.com  www.csrbuddy.com, csrbuddy.com  2013-06-06 23:59 UTC  True\n",
-        {
-            "unread_lines": tuple(
-                {"line": line, "reason": "heroku certs output is not read yet"} for line in (1, 2, 3, 4)
-            ),
-        },
-    ),
-    (
-        # the book, chapter 5, and one output after another
-        "==== HEROKU_POSTGRESQL_WHITE_URL\n"
-        "Plan:      Crane\n"
-        "Behind By: 0 commits\n"
+        # a session: prompts, a notice, a log between, an output that is not read, the book's outputs
+        "Last login: Tue Jun  4 19:20:01 on ttys000\n"
+        "me@laptop:~/shop (master)$ heroku ps -a shop\n"
+        " ›   Warning: heroku update available from 7.0.0 to 7.0.1.\n"
+        "=== web (1X): `unicorn` (1)\n"
+        "web.1: up 2013/06/04 18:44:38 +0000 (~ 49m ago)\n"
         "\n"
-        "$ dig +short www.csrbuddy.com\n"
-        "hyogo-1003.herokuapp.com.\n",
+        "me@laptop:~/shop (master)$ heroku config -a shop\n"
+        "=== shop Config Vars\n"
+        "RACK_ENV: production\n"
+        "me@laptop:~/shop (master)$ heroku logs -n 2 -a shop\n"
+        "2013-06-04T19:20:30.101202+00:00 heroku[web.1]: State changed from starting to up\n"
+        "2013-06-04T19:20:31.101202+00:00 app[web.1]: took 3\n"
+        "12 ms\n"
+        "me@laptop:~/shop (master)$ dig +short www.csrbuddy.com\n"
+        "hyogo-1003.herokuapp.com.\n"
+        "107.22.234.193\n"
+        "...\n"
+        "me@laptop:~/shop (master)$ \n",
         {
+            "processes": ({"line": 5, "dyno": "web.1", "since": "2013-06-04 18:44:38"},),
+            "log_lines": (
+                {"line": 11, "time": "2013-06-04 19:20:30.101202", "source": "heroku", "process": "web.1"},
+                {"line": 12, "message": "took 312 ms", "source": "app"},
+            ),
+            "dyno_states": ({"line": 11, "to_state": "up"},),
+            "dns_records": (
+                {"line": 15, "asked": "www.csrbuddy.com", "value": "hyogo-1003.herokuapp.com"},
+                {"line": 16, "type": "A"},
+            ),
+            "transcript": (
+                {"line": 2, "said": "command", "command": "heroku ps", "arguments": "-a shop", "app": "shop"},
+                {"line": 7, "command": "heroku config"},
+                {"line": 10, "command": "heroku logs"},
+                {"line": 14, "command": "dig", "arguments": "+short www.csrbuddy.com", "app": None},
+            ),
             "unread_lines": (
-                {"line": 1, "reason": "heroku pg:info output is not read yet"},
-                {"line": 2, "reason": "heroku pg:info output is not read yet"},
-                {"line": 3, "reason": "heroku pg:info output is not read yet"},
-                {"line": 5, "reason": "dig output is not read yet"},
-                {"line": 6, "reason": "dig output is not read yet"},
+                {"line": 1, "reason": "output of an unknown command"},
+                {"line": 3, "reason": "a notice of the command line"},
+                {"line": 8, "reason": "output of heroku config, which is not read"},
+                {"line": 9, "reason": "output of heroku config, which is not read"},
+                {"line": 17, "reason": "lines were left out here"},
+                {"line": 18, "reason": "a prompt without a command"},
             ),
         },
     ),
     (
-        "      name      |         ratio\n"
-        "----------------+------------------------\n"
-        " index hit rate | 0.99120345678901234567\n"
-        "(1 row)\n",
-        {"unread_lines": tuple({"line": line, "reason": "psql table output is not read yet"} for line in (1, 2, 3, 4))},
+        # commands without a prompt, and a key that somebody pasted with them
+        "heroku certs -a shop\n"
+        "Endpoint                  Common Name(s)   Expires               Trusted\n"
+        "------------------------  ---------------  --------------------  -------\n"
+        "kanto-2044.herokussl.com  www.example.com  2013-09-30 23:59 UTC  True\n"
+        "dig +short www.example.com\n"
+        "kanto-2044.herokussl.com.\n"
+        "-----BEGIN RSA PRIVATE KEY-----\n"
+        "bm90IGEga2V5\n"
+        "-----END RSA PRIVATE KEY-----\n",
+        {
+            "certificates": ({"line": 4, "endpoint": "kanto-2044.herokussl.com"},),
+            "dns_records": ({"line": 6, "name": "www.example.com", "value": "kanto-2044.herokussl.com"},),
+            "transcript": ({"line": 1, "command": "heroku certs"}, {"line": 5, "command": "dig"}),
+            "unread_lines": tuple(
+                {"line": line, "reason": "a private key, which is not kept", "text": "[private key]"} for line in (7, 8, 9)
+            ),
+        },
     ),
 )  # fmt: skip
 
 NOT_MINE = (
     "=== web (1X): `bundle exec unicorn -p $PORT -c ./config/unicorn.rb`\nweb.1: up 2013/05/07 18:44:38 (~ 49m ago)\n",
-    "2014-05-02T11:20:30.101202+00:00 heroku[web.1]: State changed from starting to up\n",
+    "2014-05-02T11:20:30.101202+00:00 heroku[web.1]: State changed from starting to up\n$ heroku ps\n",
     "name,count\napples,3\n",
     "Dear support, the site is slow.\nIt began at five.\n",
+    "$ heroku config\nRACK_ENV: production\n",
 )
 
-
-def score(head: list[str]) -> float:
-    """Return a low score, so that a reader of the same output wins; 0 when the lines are a log or nothing known."""
-    if sum(_LOG_LINE.match(line) is not None for line in head) > _MOST_LOG_LINES * len(head):
-        return 0.0
-    return _SCORE if any(kind is not None for kind in _kinds(head)) else 0.0
-
-
-def read(lines: list[str], context: Context) -> Reading:
-    """Return every line that is not blank as unread, with the command that printed it."""
-    kept = [(at, text) for at, text in enumerate(lines, 1) if text.strip()]
-    kinds = list(_kinds([text for _, text in kept]))
-    first = next((kind for kind in kinds if kind is not None), None)
-    reading = Reading()
-    for (at, text), kind in zip(kept, kinds, strict=True):
-        reading.unread.append((at, _reason(kind or first), text))
-    reading.notes = [f"{kind} output is kept in unread_lines" for kind in dict.fromkeys(filter(None, kinds))]
-    return reading
-
-
-def _reason(kind: str | None) -> str:
-    if kind is None:
-        return "output of an unknown command"
-    if kind in _READ_ALONE:
-        return f"{kind} output among other output is not read; save it to a file of its own"
-    return f"{kind} output is not read yet"
-
-
-def _kinds(lines: list[str]) -> Iterator[str | None]:
-    """Give for each line the output it belongs to: the one begun last; None before the first."""
-    kind: str | None = None
-    for at, line in enumerate(lines):
-        kind = _prompted(line, kind) or _begun(lines, at) or kind
-        yield kind
-
-
-def _prompted(line: str, kind: str | None) -> str | None:
-    found = _PROMPT.match(line)
-    if not found:
-        return None
-    command = found["command"]
-    if command in _COMMANDS:
-        return _COMMANDS[command]
-    known = {name for name, _, _ in _KINDS}
-    return command if command in known or kind is not None else None
-
-
-def _begun(lines: list[str], at: int) -> str | None:
-    for name, first, then in _KINDS:
-        if not first.match(lines[at]):
-            continue
-        if then is None or any(then.match(line) for line in lines[at + 1 : at + 1 + _NEAR[name]]):
-            return name
-    return None
+score, read = _paste.mixed_score, _paste.read

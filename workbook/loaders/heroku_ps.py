@@ -7,13 +7,12 @@ at the end of the line, and times with their offset. Books and tickets show the 
 from __future__ import annotations
 
 import re
+from datetime import datetime
 
-import pandas as pd
-
-from workbook.loaders import Context, Reading, _cells
+from workbook.loaders import Context, _account, _paste
 
 TITLE = "heroku ps output"
-NEEDS_ZONE = True
+COMMANDS = ("heroku ps", "heroku ps:type")
 
 _GROUP = re.compile(
     r"={2,4} (?P<type>[\w-]+)(?: \((?P<size>[^()]*)\))?: (?P<command>.*?)(?: \((?P<count>\d+)\))?"
@@ -24,11 +23,13 @@ _PROCESS = re.compile(
     re.ASCII,
 )
 _STATES = {"starting", "up", "crashed", "idle", "down", "created", "complete", "bouncing", "restarting"}
-_PROMPT = re.compile(r"\S* ?\$ heroku ps\b.*")
-_QUOTA = re.compile(
-    r"(Free|Eco) dyno|.*\bquota\b|.*dyno hours|For more information on|https?://devcenter", re.I
+_HOURS = re.compile(
+    r"(?P<size>[A-Z][a-z]+) (?:dyno )?(?:(?P<left>(?:dyno )?(?:hours )?quota remaining this month)|usage for this app):\s+"
+    r"(?P<hours>\d{1,9})h(?: (?P<minutes>\d{1,2})m)?(?: \((?P<percent>\d{1,9}(?:\.\d+)?)%\))?",
+    re.ASCII,
 )
-_COLUMNS = ("line", "process_type", "dyno", "size", "command", "state", "since")
+_MORE = re.compile(r"For more information on .*|https?://devcenter\.heroku\.com/\S*|.*\bquota\b.*", re.I)
+_NONE = re.compile(r"No dynos on (?P<app>.*?)\.?")
 
 EXAMPLES = (
     (
@@ -74,7 +75,9 @@ EXAMPLES = (
                 {"line": 10, "process_type": "run", "dyno": "run.1", "size": "Eco", "command": "bash -c 'sleep (5)'",
                  "since": "2024-02-03 03:05:06"},
             ),
-            "unread_lines": ({"line": 1, "reason": "the quota of dyno hours is not read yet"},),
+            "dyno_hours": (
+                {"line": 1, "size": "Eco", "measure": "remaining", "minutes": 59901, "percent": 99.0},
+            ),
         },
     ),
     (
@@ -97,49 +100,56 @@ NOT_MINE = (
 )
 
 
-def score(head: list[str]) -> float:
-    """Return the share of lines that such an output has, when one of them is a dyno; else 0."""
-    processes = sum(_process(line) is not None for line in head)
-    others = sum(
-        bool(_GROUP.fullmatch(line.rstrip()) or _PROMPT.match(line) or _QUOTA.match(line)) for line in head
+def begins(lines: list[str], at: int) -> bool:
+    """Say whether a heading, a dyno, or a line of quota stands there."""
+    line = lines[at]
+    return bool(
+        _is_heading(line) or _process(line) or _HOURS.fullmatch(line.strip()) or _NONE.fullmatch(line.strip())
     )
-    if not processes:
-        # the heading alone: every dyno is scaled to zero, or the paste was cut
-        return 0.0
-    return 0.95 * (processes + others) / len(head)
 
 
-def read(lines: list[str], context: Context) -> Reading:
-    """Return the dynos as ``processes``; a heading gives type, size and command to the dynos under it."""
-    reading = Reading()
-    clock = _cells.Clock(context.zone, context.path)
-    rows: list[dict[str, object]] = []
+def part(lines: list[tuple[int, str]], account: _account.Account, context: Context) -> None:
+    """Take the dynos as ``processes``, the quota as ``dyno_hours``; a heading tells of the dynos under it."""
     group: re.Match[str] | None = None
     listed = 0
-    for at, text in enumerate(lines, 1):
-        heading, process = _GROUP.fullmatch(text.rstrip()), _process(text)
-        if heading:
-            _compare(group, listed, reading)
+    for at, text in lines:
+        if heading := _is_heading(text):
+            _compare(group, listed, account)
             group, listed = heading, 0
-            reading.joined += 1
-        elif process:
-            row = _row(process, group, clock)
-            if row["since"] is None and process["since"]:
-                reading.unread.append((at, "field since", text))
-            rows.append({"line": at, **row})
+            account.join(at)
+        elif process := _process(text):
+            account.row("processes", at, **_row(process, group, account.time(at, "since", process["since"])))
             listed += 1
-        elif _PROMPT.match(text):
-            reading.joined += 1
-        elif text.strip():
-            quota = _QUOTA.match(text) is not None
-            reason = "the quota of dyno hours is not read yet" if quota else "not a line of heroku ps"
-            reading.unread.append((at, reason, text))
-    _compare(group, listed, reading)
-    frame = pd.DataFrame(rows, columns=list(_COLUMNS), dtype=object)
-    reading.tables["processes"] = frame.astype({"line": "Int64", "since": "datetime64[us]"})
-    reading.notes += clock.notes()
-    reading.zone = clock.zone_note()
-    return reading
+        elif hours := _HOURS.fullmatch(text.strip()):
+            account.row("dyno_hours", at, **_hours(hours))
+        elif none := _NONE.fullmatch(text.strip()):
+            account.row(
+                "transcript",
+                at,
+                said="answer",
+                command="heroku ps",
+                app=none["app"].strip("⬢ "),
+                text=text.strip(),
+            )
+        elif _MORE.fullmatch(text.strip()):
+            account.refuse(at, "a notice of the command line")
+    _compare(group, listed, account)
+
+
+score, read = _paste.score_of(__name__), _paste.read
+
+
+def _is_heading(line: str) -> re.Match[str] | None:
+    return _GROUP.fullmatch(line.rstrip())
+
+
+def _hours(found: re.Match[str]) -> dict[str, object]:
+    return {
+        "size": found["size"],
+        "measure": "remaining" if found["left"] else "used",
+        "minutes": 60 * int(found["hours"]) + int(found["minutes"] or 0),
+        "percent": float(found["percent"]) if found["percent"] else None,
+    }
 
 
 def _process(line: str) -> re.Match[str] | None:
@@ -150,7 +160,7 @@ def _process(line: str) -> re.Match[str] | None:
     )
 
 
-def _row(process: re.Match[str], group: re.Match[str] | None, clock: _cells.Clock) -> dict[str, object]:
+def _row(process: re.Match[str], group: re.Match[str] | None, since: datetime | None) -> dict[str, object]:
     own = group if group is not None and group["type"] == process["type"] else None
     command = process["command"]
     if command is None and own is not None and own["command"] != "one-off processes":
@@ -161,13 +171,13 @@ def _row(process: re.Match[str], group: re.Match[str] | None, clock: _cells.Cloc
         "size": process["size"] or (own["size"] if own is not None else None),
         "command": (command or "").strip("`") or None,
         "state": process["state"],
-        "since": clock.read(process["since"]) if process["since"] else None,
+        "since": since,
     }
 
 
-def _compare(group: re.Match[str] | None, listed: int, reading: Reading) -> None:
+def _compare(group: re.Match[str] | None, listed: int, account: _account.Account) -> None:
     """Note when a heading counts other dynos than the lines under it: the paste may be cut."""
     if group is not None and group["count"] is not None and int(group["count"]) != listed:
-        reading.notes.append(
+        account.notes.append(
             f"the heading of {group['type']} counts {group['count']} dynos, {listed} are listed"
         )
