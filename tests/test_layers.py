@@ -10,7 +10,7 @@ PACKAGE = Path(__file__).parents[1] / "workbook"
 BASE = {"errors", "window", "limits", "codes", "words", "palette"}
 BELOW_LOADING = BASE | {"database", "files"}
 VIEW = BASE | {"analysis", "charts", "render", "notebook_html", "cells", "timeline"}
-JUDGES = VIEW | {"statistics", "growth", "harm", "quota", "trend"}
+JUDGES = VIEW | {"statistics", "growth", "harm", "jobs", "quota", "suspects", "trend"}
 ALLOWED = {
     "errors": set(),
     "window": {"errors"},
@@ -21,6 +21,8 @@ ALLOWED = {
     "harm": {"limits", "statistics", "codes", "analysis", "words"},
     "quota": {"limits"},
     "trend": set(),
+    "jobs": set(),
+    "suspects": {"limits", "trend"},
     "growth": {"limits", "statistics", "trend"},
     "database": BASE,
     "files": BASE,

@@ -98,6 +98,15 @@ R14_GAP_S = _limit("R14_GAP_S", 90, "s", "R14 repeats every 20 to 40 s; three mi
 QUOTA_SNAP = _limit(
     "QUOTA_SNAP", 0.01, "share", "ours: mem divided by percent is within 1 % of a plan's quota"
 )
+SUSPECT_ALPHA = _limit(
+    "SUSPECT_ALPHA", 0.01, "probability", "ours: that chance alone makes one of many routes a suspect"
+)
+SUSPECT_RUNS = _limit("SUSPECT_RUNS", 5, "runs", "ours: fewer runs of a route or job do not show a habit")
+SUSPECT_BINS = _limit("SUSPECT_BINS", 36, "spans", "ours: of ten minutes: six hours; fewer are not judged")
+SUSPECT_LEAST_MB = _limit("SUSPECT_LEAST_MB", 20.0, "MB", "ours: kept growth below it needs no suspect")
+SUSPECT_WARM_UP_MINUTES = _limit(
+    "SUSPECT_WARM_UP_MINUTES", 60, "min", "ours: what is loaded once after a boot is no leak"
+)
 
 # Errors
 BURST_GAP_S = _limit("BURST_GAP_S", 60, "s", "ours: two router timeouts of 30 s")
