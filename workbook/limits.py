@@ -98,6 +98,8 @@ R14_GAP_S = _limit("R14_GAP_S", 90, "s", "R14 repeats every 20 to 40 s; three mi
 QUOTA_SNAP = _limit(
     "QUOTA_SNAP", 0.01, "share", "ours: mem divided by percent is within 1 % of a plan's quota"
 )
+SWAP_MB = _limit("SWAP_MB", 50.0, "MB", "ours: a little swap that stays is normal today")
+SWAP_BLOCKS = _limit("SWAP_BLOCKS", 4, "hours of a dyno", "ours: fewer do not show swap apart from its hour")
 SUSPECT_ALPHA = _limit(
     "SUSPECT_ALPHA", 0.01, "probability", "ours: that chance alone makes one of many routes a suspect"
 )
