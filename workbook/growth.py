@@ -37,6 +37,8 @@ SUDDEN_SHARE = 0.6
 """A step takes this share of its rise within an hour; a smooth day takes a third of it."""
 RHYTHM_SHARE, RHYTHM_OF_BASE = 0.25, 0.08
 """A day's swing leaves less of the variance than the first, and is larger than the second of the quota."""
+RHYTHM_AT_MOST, RHYTHM_MARGIN = 0.25, 6.0
+"""A rise within a day that is a smaller share of the quota may be traffic, where its BIC is so near to a line's."""
 LEVEL_LIFE_H = limits.LEAK_HOURS
 """Memory stands where the last life of this length ended: a younger one still warms up."""
 MOST_BINS = 700
@@ -407,7 +409,7 @@ def _judged(
     lowest = min(float(one.floor_mb.min()) for one in used)
     always_full = quota is not None and lowest > limits.HIGH_LEVEL_PERCENT / 100 * quota
     if hours < LONG_SPAN_H and not always_full:
-        swing = _daily_swing_mb(used, base)
+        swing = _daily_swing_mb(used, base, ne, leaks=verdict == "leak")
         if swing is not None:
             return Judgement(
                 "not_enough_data",
@@ -449,16 +451,23 @@ def _judged(
     )
 
 
-def _daily_swing_mb(used: Sequence[Segment], base: float) -> float | None:
-    """Return how far a daily rhythm moves memory that has fallen again; None where no such rhythm shows."""
+def _daily_swing_mb(used: Sequence[Segment], base: float, ne: float, *, leaks: bool) -> float | None:
+    """Return how far a daily rhythm moves memory, where it explains what was seen as well as growth; else None.
+
+    Memory that has not fallen again may still be the rising half of a day: then the rhythm must be no larger than one
+    that traffic makes, and fit about as well as a line.
+    """
     pool = _Pool(used, daily=True)
-    fit = pool.fit(daily=True)[0]
-    fitted = np.split(pool.centred - fit.residuals, np.cumsum(pool.sizes)[:-1])
+    rhythm, line = pool.fit(daily=True)[0], pool.fit(pool.u)[0]
+    fitted = np.split(pool.centred - rhythm.residuals, np.cumsum(pool.sizes)[:-1])
     swing = max(float(np.ptp(one)) for one in fitted)
+    behind = rhythm.bic(ne) - line.bic(ne)
+    if leaks and swing < RHYTHM_AT_MOST * base and behind < RHYTHM_MARGIN:
+        return swing
     fallen = max(float(one.max() - one[-1]) for one in fitted)
-    if swing < RHYTHM_OF_BASE * base or fallen < swing / 2:
+    if swing < RHYTHM_OF_BASE * base or fallen < swing / 2 or behind > 0:
         return None
-    return swing if fit.rss < RHYTHM_SHARE * float((pool.centred**2).sum()) else None
+    return swing if rhythm.rss < RHYTHM_SHARE * float((pool.centred**2).sum()) else None
 
 
 def _inner_slope(pool: _Pool, where: Sequence[Sequence[int]]) -> float:
@@ -573,17 +582,39 @@ def _confidence(
 # ---- forecast ----
 
 
+def level_now(lives: Sequence[Segment], slope: float, uptime_h: float) -> tuple[float, float]:
+    """Return the floor in MB that a line of that slope has at the end of the last life, and its doubt in MB.
+
+    The doubt is two standard deviations of the floors around the lines of their lives: noise, and what traffic adds and
+    takes within a day. A last life that has hardly begun stands where the lives before it stood at its age.
+    """
+    warm = [one for one in map(_warm, lives) if len(one.floor_mb)] or [
+        one for one in lives if len(one.floor_mb)
+    ]
+    starts = [float(np.mean(one.floor_mb - slope * one.uptime_h)) for one in warm]
+    around = np.concatenate(
+        [one.floor_mb - slope * one.uptime_h - start for one, start in zip(warm, starts, strict=True)]
+    )
+    spread = float(around.std()) * math.sqrt(len(around) / max(len(around) - len(warm), 1))
+    if lives[-1].length_h >= MIN_SEGMENT_H and len(_warm(lives[-1]).floor_mb):
+        return starts[-1] + slope * uptime_h, 2 * spread
+    return float(np.median(starts)) + slope * uptime_h, 2 * math.hypot(spread, float(np.std(starts)))
+
+
 def hours_to(
-    limit_mb: float, from_mb: float, slope: float, low: float, high: float
+    limit_mb: float, from_mb: float, slope: float, low: float, high: float, doubt_mb: float = 0.0
 ) -> tuple[float | None, float | None, float | None]:
     """Return the hours until memory reaches a limit, with the earliest and the latest; 0 when it is there.
 
-    ``slope``, ``low`` and ``high`` are in MB per h; a slope of 0 or less never gets there: None.
+    ``slope``, ``low`` and ``high`` are in MB per h; a slope of 0 or less never gets there: None. ``doubt_mb``
+    is how far memory may truly stand from ``from_mb``.
     """
-    if from_mb >= limit_mb:
-        return 0.0, 0.0, 0.0
     left = limit_mb - from_mb
-    hours, earliest, latest = (left / one if one > 0 else None for one in (slope, high, low))
+    if left <= 0:
+        return 0.0, 0.0, max(doubt_mb + left, 0.0) / low if low > 0 else 0.0
+    hours = left / slope if slope > 0 else None
+    earliest = max(left - doubt_mb, 0.0) / high if high > 0 else None
+    latest = (left + doubt_mb) / low if low > 0 else None
     return hours, earliest, latest
 
 

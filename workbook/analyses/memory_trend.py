@@ -9,7 +9,9 @@ restart, or less than 36 h that swing as a day's traffic does (then there is a s
 
 Lives end where the boot of the samples changes, at state changes, at a falling page counter, and, where the
 samples name no boot, at releases and gaps of an hour. Where nothing names restarts they are guessed from
-falls in memory (``cut_basis`` *guessed*) and the confidence is low. The quota is the dyno's memory_quota,
+falls in memory (``cut_basis`` *guessed*) and the confidence is low. A dyno without samples is judged by its
+R14 lines (``memory_basis`` *R14 lines*) where they never stop for ``min_hours``: memory under the quota is not in
+them, so a run of them that is broken says nothing. The quota is the dyno's memory_quota,
 else its plan in "heroku ps", else what R14 lines print, else NULL: then there is no percentage and no
 forecast.
 
@@ -94,13 +96,36 @@ WITH ticks AS (
     GROUP BY dyno, boot, tick
     HAVING total_mb > 0
 ),
+-- where a dyno has no samples its R14 lines are samples of the time over the quota
+reported_ticks AS (
+    SELECT
+        dyno,
+        time_bucket(INTERVAL 10 SECONDS, time) AS tick,
+        min(time) AS time,
+        max(memory_mb) AS total_mb,
+        min(struct_pack(source_id, line := coalesce(memory_line, line))) AS cited
+    FROM dyno_errors
+    WHERE code = 'R14'
+        AND memory_mb > 0
+        AND dyno IS NOT NULL
+        AND time IS NOT NULL
+        AND dyno NOT IN (SELECT dyno FROM ticks)
+        AND in_window(time, $start, $end)
+    GROUP BY dyno, tick
+),
+all_ticks AS (
+    SELECT *, false AS is_reported FROM ticks
+    UNION ALL BY NAME
+    SELECT *, true AS is_reported FROM reported_ticks
+),
 spaced_ticks AS (
     SELECT
         *,
         coalesce(rss_mb + swap_mb, total_mb - cache_mb) AS used_mb,
         epoch(time) - epoch(lag(time) OVER life) AS gap_s,
+        total_mb < $fallen * lag(total_mb) OVER life AS fell,
         pages_in - lag(pages_in) OVER life AS pages_more
-    FROM ticks
+    FROM all_ticks
     WINDOW life AS (PARTITION BY dyno, boot ORDER BY time)
 ),
 state_changes AS (
@@ -113,7 +138,9 @@ cuts AS (
     UNION
     SELECT dyno, time
     FROM spaced_ticks
-    WHERE pages_more < 0 OR (boot IS NULL AND pages_more IS NULL AND gap_s > 3600)
+    WHERE pages_more < 0
+        OR (boot IS NULL AND pages_more IS NULL AND gap_s > 3600 AND fell)
+        OR (is_reported AND gap_s > $reported_gap_s)
     UNION
     SELECT bootless.dyno, releases.time
     FROM (SELECT DISTINCT dyno FROM ticks WHERE boot IS NULL) AS bootless
@@ -160,7 +187,8 @@ SELECT
     max(time) AS last_time,
     arg_max(cited, tick) AS last_cited,
     arg_max(total_mb, tick) AS last_mb,
-    dyno IN (SELECT dyno FROM state_changes) AS has_states
+    dyno IN (SELECT dyno FROM state_changes) AS has_states,
+    bool_or(is_reported) AS is_reported
 FROM aged_ticks
 GROUP BY dyno, boot, begin, bin
 ORDER BY dyno, begin, boot, bin
@@ -185,7 +213,14 @@ ORDER BY dyno
 """
 
 BIN_H = 0.5
+FALLEN = 0.9
+"""Memory that is a smaller share of what it was before an hour's gap shows a restart in the gap."""
 MOST_FLOORS = 2_000
+REPORTED_GAP_S = 600
+"""R14 that stops for longer shows memory under the quota: what comes later is another run."""
+SAMPLED_SHARE, REPORTED_SHARE = 0.5, 0.8
+"""A half hour counts with so many of its usual samples; of R14 lines nearly all: those under the quota are cut."""
+ONLY_ERRORS = "only R14 and R15 lines: memory below the quota is not in the log"
 COLUMNS = (
     "process",
     "dyno",
@@ -251,7 +286,14 @@ def rows(
     errors = query(QUOTA_ERRORS, **ends).set_index("dyno")
     known = {dyno: _quota(fact) for dyno, fact in quotas.iterrows()}
     dynos, minutes = _guessed(query(UNMARKED_MINUTES, **ends), known)
-    bins = query(SQL, guessed_dynos=dynos, guessed_minutes=minutes, **ends)
+    bins = query(
+        SQL,
+        guessed_dynos=dynos,
+        guessed_minutes=minutes,
+        fallen=FALLEN,
+        reported_gap_s=REPORTED_GAP_S,
+        **ends,
+    )
     sampled = {str(dyno): some for dyno, some in bins.groupby("dyno", sort=True)}
     names = sorted({*sampled, *errors.index}, key=_natural)
     most = max(MOST_FLOORS // max(len(names), 1), 12)
@@ -330,7 +372,7 @@ def _row(
         "first_r14": None if errors is None else errors["first_time"],
         "evidence": [] if errors is None else list(errors["evidence"]),
     }
-    if bins is None:
+    if bins is None or _too_few_reports(bins, min_hours):
         assert errors is not None
         return row | _only_errors(errors, quota, size, min_hours)
     row |= _measured(bins, row["evidence"])
@@ -340,13 +382,13 @@ def _row(
     lives = _lives(bins, kind) if kind == "used" else whole_lives
     level = _level(whole_lives)
     how: dict[str, Any] = {
-        "known_restarts": row["cut_basis"] != "guessed",
+        "known_restarts": row["cut_basis"] not in ("guessed", "R14 lines"),
         "total_level_mb": level,
         "min_hours": min_hours,
         "percent_per_day": percent_per_day,
     }
     judged = growth.judge([life.segment for life in lives], quota, **how)
-    row |= _judged(judged, quota, level, [] if kind == "used" else ["the disk cache is counted as memory"])
+    row |= _judged(judged, quota, level, _BASIS_DOUBTS[row["memory_basis"]])
     unequal = bins["unequal"].sum() / bins["samples"].sum()
     if unequal > 0.01:
         row["against"] = _joined(
@@ -378,8 +420,15 @@ def _only_errors(
         "kill_mb": kill_mb(quota, size, _missing(errors["last_time"])),
         "peak_mb": _missing(errors["peak_mb"]),
         "last_mb": _missing(errors["last_mb"]),
-        "against": "only R14 and R15 lines: memory below the quota is not in the log",
+        "against": ONLY_ERRORS,
     }
+
+
+def _too_few_reports(bins: pd.DataFrame, min_hours: float) -> bool:
+    """Return whether all that is known are R14 lines, and no unbroken run of them is long enough to be judged."""
+    if not bins["is_reported"].any():
+        return False
+    return max((life.segment.length_h for life in _lives(bins, "total")), default=0.0) < min_hours
 
 
 def _measured(bins: pd.DataFrame, errors: list[Any]) -> dict[str, Any]:
@@ -388,7 +437,9 @@ def _measured(bins: pd.DataFrame, errors: list[Any]) -> dict[str, Any]:
     last, peak = largest(bins, "last_time"), largest(bins, "peak_mb")
     cited = [first["first_cited"], peak["peak_cited"], last["last_cited"]]
     basis = "guessed"
-    if bins["boot"].notna().any():
+    if bins["is_reported"].any():
+        basis = "R14 lines"
+    elif bins["boot"].notna().any():
         basis = "boot"
     elif bins["has_states"].any():
         basis = "states"
@@ -402,11 +453,15 @@ def _measured(bins: pd.DataFrame, errors: list[Any]) -> dict[str, Any]:
         "last_mb": float(last["last_mb"]),
         "swap_mb_max": _missing(float(bins["swap_mb"].max())),
         "cut_basis": basis,
-        "memory_basis": "rss + swap"
-        if bins["used_samples"].sum() >= bins["samples"].sum() / 2
-        else "memory_total",
+        "memory_basis": _memory_basis(bins),
         "evidence": [*errors[:1], *cited],
     }
+
+
+def _memory_basis(bins: pd.DataFrame) -> str:
+    if bins["is_reported"].any():
+        return "R14 lines"
+    return "rss + swap" if bins["used_samples"].sum() >= bins["samples"].sum() / 2 else "memory_total"
 
 
 @dataclass(frozen=True)
@@ -422,10 +477,11 @@ def _lives(bins: pd.DataFrame, kind: str) -> list[_Life]:
     """Return the lives of a dyno, the earliest first; ``kind`` of memory: used (rss + swap) or total."""
     gap_s = bins["gap_s"].median()
     expected = np.inf if pd.isna(gap_s) else BIN_H * 3600 / max(float(gap_s), 1.0)
+    share = REPORTED_SHARE if bins["is_reported"].any() else SAMPLED_SHARE
     dyno_start = bins["first_time"].min()
     lives = []
     for _, some in bins.groupby(["begin", "boot"], sort=True, dropna=False):
-        full = some[(some["samples"] >= expected / 2) & some[f"{kind}_floor_mb"].notna()]
+        full = some[(some["samples"] >= share * expected) & some[f"{kind}_floor_mb"].notna()]
         begin, first, last = some["begin"].iloc[0], some["first_time"].min(), some["last_time"].max()
         uptime = (full["bin"].to_numpy(float) + 0.5) * BIN_H
         floor = full[f"{kind}_floor_mb"].to_numpy(float)
@@ -473,6 +529,13 @@ def _judged(
     }
 
 
+_BASIS_DOUBTS = {
+    "rss + swap": [],
+    "memory_total": ["the disk cache is counted as memory"],
+    "R14 lines": [ONLY_ERRORS],
+}
+
+
 def _joined(parts: Iterable[str | None]) -> str | None:
     return "; ".join(part for part in parts if part) or None
 
@@ -484,13 +547,13 @@ def _forecast(judged: growth.Judgement, lives: list[_Life], row: dict[str, Any])
     crest = float(np.median(np.concatenate([one.teeth_mb for one in seen])))
     base = float(np.median([one.floor_mb[:2].mean() for one in seen])) + crest
     last = lives[-1]
-    now = float(np.median(last.segment.floor_mb[-3:])) + crest if len(last.bins) else base
+    uptime = (row["end"] - last.begin).total_seconds() / 3600
+    level, doubt = growth.level_now([life.segment for life in lives], judged.slope, uptime)
     found: dict[str, Any] = {}
     for name, limit in (("quota", row["quota_mb"]), ("kill", row["kill_mb"])):
         if limit is not None:
-            hours = growth.hours_to(limit, now, judged.slope, judged.low, judged.high)
+            hours = growth.hours_to(limit, level + crest, judged.slope, judged.low, judged.high, doubt)
             found |= dict(zip((f"hours_to_{name}{end}" for end in ("", "_low", "_high")), hours, strict=True))
-    uptime = (row["end"] - last.begin).total_seconds() / 3600
     left = growth.DAILY_RESTART_H - uptime
     if left > 0:
         # where the log begins inside the life, it is older than what is seen of it
