@@ -10,7 +10,7 @@ PACKAGE = Path(__file__).parents[1] / "workbook"
 BASE = {"errors", "window", "limits", "codes", "words", "palette"}
 BELOW_LOADING = BASE | {"database", "files"}
 VIEW = BASE | {"analysis", "charts", "render", "notebook_html", "cells", "timeline"}
-JUDGES = VIEW | {"statistics", "growth", "harm", "jobs", "quota", "suspects", "trend"}
+JUDGES = VIEW | {"statistics", "harm", "jobs", "memory", "quota", "suspects", "trend"}
 ALLOWED = {
     "errors": set(),
     "window": {"errors"},
@@ -23,7 +23,7 @@ ALLOWED = {
     "trend": set(),
     "jobs": set(),
     "suspects": {"limits", "trend"},
-    "growth": {"limits", "statistics", "trend"},
+    "memory": BASE | {"analysis", "charts", "memory", "quota", "trend"},
     "database": BASE,
     "files": BASE,
     "loaders": BELOW_LOADING | {"loaders"},
