@@ -15,6 +15,10 @@ them, so a run of them that is broken says nothing. The quota is the dyno's memo
 else its plan in "heroku ps", else what R14 lines print, else NULL: then there is no percentage and no
 forecast.
 
+Where a release has lives on both sides that are long enough, and memory leaks since it and did not before, the
+verdict is that since it (``began_with``, ``began_time``, ``before_slope_high``). ``swap_is``: *none*, *level* (a
+little swap that stays is normal), *grows*. ``load_1m_p95`` is the 95 % quantile of load_avg_1m.
+
 A leak of high or medium confidence is *critical* where R14 or R15 were logged, or the quota is less than
 24 h away and nearer than the earliest daily restart (``restart_h_low`` to ``restart_h_high`` hours from the
 last sample). With low confidence it is told as growth, never critical. ``kill_mb`` is NULL where dyno types
@@ -179,6 +183,7 @@ SELECT
     max(total_mb) AS peak_mb,
     arg_max(cited, struct_pack(total_mb, tick)) AS peak_cited,
     max(swap_mb) AS swap_mb,
+    median(swap_mb) AS swap_mid_mb,
     count(pages_in) AS page_samples,
     count(*) FILTER (abs(total_mb - rss_mb - cache_mb - swap_mb) > greatest(1, total_mb / 100)) AS unequal,
     median(gap_s) AS gap_s,
@@ -203,11 +208,27 @@ SELECT
     max(time) AS last_time,
     max(memory_mb) AS peak_mb,
     arg_max(memory_mb, time) AS last_mb,
-    list(struct_pack(source_id, line) ORDER BY time, source_id, line)[1:2] AS evidence
+    list(struct_pack(source_id, line) ORDER BY time, source_id, line)[1:2] AS evidence,
+    list_sort(list(DISTINCT time_bucket(INTERVAL 30 MINUTES, time)) FILTER (code = 'R14'))[1:200] AS r14_half_hours
 FROM dyno_errors
 WHERE code IN ('R14', 'R15')
     AND dyno IS NOT NULL
     AND in_window(time, $start, $end)
+GROUP BY dyno
+ORDER BY dyno
+"""
+
+RELEASES = """
+SELECT time, version, struct_pack(source_id, line) AS cited
+FROM releases
+WHERE event IN ('release', 'rollback') AND time IS NOT NULL
+ORDER BY time, source_id, line
+"""
+
+LOADS = """
+SELECT dyno, quantile_cont(value, 0.95) AS load_1m_p95
+FROM dyno_samples
+WHERE metric = 'load_avg_1m' AND dyno IS NOT NULL AND in_window(time, $start, $end)
 GROUP BY dyno
 ORDER BY dyno
 """
@@ -247,6 +268,11 @@ COLUMNS = (
     "peak_mb",
     "last_mb",
     "swap_mb_max",
+    "swap_is",
+    "swap_onset",
+    "swap_level_mb",
+    "swap_mb_per_h",
+    "load_1m_p95",
     "r14_count",
     "r15_count",
     "first_r14",
@@ -260,9 +286,15 @@ COLUMNS = (
     "restart_h_low",
     "restart_h_high",
     "needed_slope_mb_per_h",
+    "began_with",
+    "began_time",
+    "before_slope_high",
+    "release_slopes",
     "against",
     "evidence",
     "floors",
+    "fan",
+    "r14_half_hours",
 )
 
 
@@ -276,11 +308,15 @@ def rows(
     """Return one row for each dyno with its verdict; see COLUMNS (MB, h, MB per h; NULL where not known).
 
     ``floors`` is a list of ``{time, mb, fit_mb}`` for the chart; ``fit_mb`` only where the verdict is leak.
+    ``fan`` is a list of ``{time, low_mb, mid_mb, high_mb}`` from the last sample of a leak on, ``release_slopes``
+    of ``{version, hours, slope, low, high}``.
     """
     ends = {"start": window.start, "end": window.end}
     quotas = query(QUOTA_FACTS, **ends).set_index("dyno")
     errors = query(QUOTA_ERRORS, **ends).set_index("dyno")
     known = {dyno: quota_of(fact) for dyno, fact in quotas.iterrows()}
+    loads = query(LOADS, **ends).set_index("dyno")["load_1m_p95"]
+    releases = query(RELEASES)
     dynos, minutes = _guessed(query(UNMARKED_MINUTES, **ends), known)
     bins = query(
         SQL,
@@ -299,6 +335,7 @@ def rows(
             sampled.get(dyno),
             errors.loc[dyno] if dyno in errors.index else None,
             *known.get(dyno, (None, None, None)),
+            releases=releases,
             min_hours=min_hours,
             percent_per_day=percent_per_day,
             most_floors=most,
@@ -306,8 +343,9 @@ def rows(
         for dyno in names
     ]
     frame = pd.DataFrame(judged, columns=list(COLUMNS))
+    frame["load_1m_p95"] = frame["dyno"].map(loads).astype(float)
     frame = frame.assign(**{name: frame[name].round(4) for name in frame.select_dtypes("float").columns})
-    for column in ("start", "end", "first_r14", "step_time"):
+    for column in ("start", "end", "first_r14", "step_time", "swap_onset", "began_time"):
         frame[column] = pd.to_datetime(frame[column]).astype("datetime64[us]")
     return frame
 

@@ -11,8 +11,9 @@ import pandas as pd
 
 from workbook import limits
 from workbook.analysis import largest
-from workbook.memory import forecast, growth
-from workbook.memory.lives import BOOT_H, Segment, standing_mb
+from workbook.memory import forecast, growth, swap
+from workbook.memory import releases as by_release
+from workbook.memory.lives import BOOT_H, UNKNOWN_QUOTA_MB, Segment, standing_mb
 from workbook.quota import kill_mb, quota_mb
 
 BIN_H = 0.5
@@ -46,6 +47,7 @@ def row_of(
     quota_basis: str | None,
     size: str | None,
     *,
+    releases: pd.DataFrame,
     min_hours: float,
     percent_per_day: float,
     most_floors: int,
@@ -59,6 +61,7 @@ def row_of(
         "r15_count": 0 if errors is None else int(errors["r15_count"]),
         "first_r14": None if errors is None else errors["first_time"],
         "evidence": [] if errors is None else list(errors["evidence"]),
+        "r14_half_hours": None if errors is None else errors["r14_half_hours"],
     }
     if bins is None or _too_few_reports(bins, min_hours):
         assert errors is not None
@@ -66,7 +69,7 @@ def row_of(
     row |= _measured(bins, row["evidence"])
     row["kill_mb"] = kill_mb(quota, size, row["end"])
     kind = "used" if row["memory_basis"] == "rss + swap" else "total"
-    whole_lives = _lives(bins, "total")
+    whole_lives = every_life = _lives(bins, "total")
     lives = _lives(bins, kind) if kind == "used" else whole_lives
     level = _level(whole_lives)
     how: dict[str, Any] = {
@@ -75,7 +78,20 @@ def row_of(
         "min_hours": min_hours,
         "percent_per_day": percent_per_day,
     }
-    judged = growth.judge([life.segment for life in lives], quota, **how)
+    segments = [life.segment for life in lives]
+    judged = growth.judge(segments, quota, **how)
+    some = by_release.epochs([life.begin for life in lives], segments, releases, quota, how)
+    row["release_slopes"] = by_release.as_cells(some) if len(some) > 1 else []
+    begun = by_release.began(some, segments, quota, how)
+    if begun is not None:
+        epoch, before, judged = begun
+        whole_lives = [life for life in whole_lives if life.begin >= lives[epoch.first].begin]
+        row |= {
+            "began_with": epoch.version or "a release",
+            "began_time": epoch.time,
+            "before_slope_high": before.high,
+            "evidence": [*row["evidence"][:4], epoch.cited],
+        }
     row |= _judged(judged, quota, level, _BASIS_DOUBTS[row["memory_basis"]])
     unequal = bins["unequal"].sum() / bins["samples"].sum()
     if unequal > 0.01:
@@ -87,7 +103,8 @@ def row_of(
         judged = judged if whole.slope is None or whole.slope <= 0 else replace(whole, verdict="leak")
         row |= {"slope_mb_per_h": judged.slope, "slope_low": judged.low, "slope_high": judged.high}
         row |= _forecast(judged, whole_lives, row)
-    row["floors"] = _floors(whole_lives, judged, most_floors)
+    row |= swap.told(bins, quota or UNKNOWN_QUOTA_MB)
+    row["floors"] = _floors(every_life, judged, whole_lives[0].begin if whole_lives else None, most_floors)
     return row
 
 
@@ -242,6 +259,7 @@ def _forecast(judged: growth.Judgement, lives: list[_Life], row: dict[str, Any])
         if limit is not None:
             hours = forecast.hours_to(limit, level + crest, judged.slope, judged.low, judged.high, doubt)
             found |= dict(zip((f"hours_to_{name}{end}" for end in ("", "_low", "_high")), hours, strict=True))
+    found["fan"] = _fan(row["end"], level + crest, doubt, judged, found.get("hours_to_quota_high"))
     left = forecast.DAILY_RESTART_H - uptime
     if left > 0:
         # where the log begins inside the life, it is older than what is seen of it
@@ -256,14 +274,38 @@ def _forecast(judged: growth.Judgement, lives: list[_Life], row: dict[str, Any])
     return found
 
 
-def _floors(lives: list[_Life], judged: growth.Judgement, most: int) -> list[dict[str, Any]] | None:
+FAN_H = (6.0, 48.0)
+"""A forecast is drawn over so many hours, least and most."""
+
+
+def _fan(
+    now: pd.Timestamp, level: float, doubt: float, judged: growth.Judgement, until_h: float | None
+) -> list[dict[str, Any]]:
+    """Return where memory's tops lead from the last sample on: low, middle and high in MB."""
+    assert judged.slope is not None and judged.low is not None and judged.high is not None
+    long = float(np.clip(FAN_H[1] if until_h is None else 1.1 * until_h, *FAN_H))
+    return [
+        {
+            "time": (now + pd.Timedelta(hours=float(ahead))).floor("s").to_pydatetime(),
+            "low_mb": round(level - doubt + judged.low * ahead, 1),
+            "mid_mb": round(level + judged.slope * ahead, 1),
+            "high_mb": round(level + doubt + judged.high * ahead, 1),
+        }
+        for ahead in np.linspace(0, long, 13)
+    ]
+
+
+def _floors(
+    lives: list[_Life], judged: growth.Judgement, since: pd.Timestamp | None, most: int
+) -> list[dict[str, Any]] | None:
     """Return at most so many floors as points, with the fitted line where the dyno leaks."""
     points: list[dict[str, Any]] = []
     for life in lives:
         uptime, floor = life.segment.uptime_h, life.segment.floor_mb
         warm = uptime > BOOT_H
         fit = None
-        if judged.verdict == "leak" and judged.slope is not None and warm.sum() >= 2:
+        grew = judged.verdict == "leak" and since is not None and life.begin >= since
+        if grew and judged.slope is not None and warm.sum() >= 2:
             fit = np.mean((floor - judged.slope * uptime)[warm]) + judged.slope * uptime
         for place, hours in enumerate(uptime):
             time = (life.begin + pd.Timedelta(hours=hours)).floor("s").to_pydatetime()

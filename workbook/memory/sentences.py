@@ -54,6 +54,8 @@ _LEAK_NUMBERS = (
     "r14_count",
     "r15_count",
     "needed_slope_mb_per_h",
+    "swap_mb_per_h",
+    "load_1m_p95",
 )
 
 
@@ -108,7 +110,7 @@ def _least_sure(some: pd.DataFrame) -> pd.Series:
 
 def _leak(some: pd.DataFrame, min_hours: float) -> Finding:
     worst = _most_urgent(some)
-    title = f"{worst['dyno']} leaks {_slope(worst)}, seen over {worst['hours']:.0f} h: {_until(worst)}."
+    title = f"{worst['dyno']} leaks {_slope(worst)}, seen over {worst['hours']:.0f} h: {_until(worst)}.{_begun(worst)}"
     severity = "critical" if any(_is_critical(row) for _, row in some.iterrows()) else "warning"
     return _growing(some, worst, severity, title, "leak", LEAK_STEP)
 
@@ -127,6 +129,7 @@ def _grows(some: pd.DataFrame, min_hours: float) -> Finding:
     title = (
         f"{worst['dyno']} grows {_slope(worst)} over {worst['hours']:.0f} h, as "
         f"{' or '.join(['a leak', *alike])} would; {goes_on}{until}."
+        f"{_begun(worst)}"
     )
     return _growing(some, worst, "warning", title, "grow", GROWTH_STEP)
 
@@ -140,13 +143,40 @@ def _growing(
         title += f" {_dynos(others['dyno'])} {too} too: {_span(others['slope_mb_per_h'], 'MB per hour', 1)}."
     return Finding(
         severity,
-        title + _doubts(worst, some),
+        title + _swapped(some) + _doubts(worst, some),
         numbers=numbers_of(worst, *_LEAK_NUMBERS),
         evidence=cite(worst["evidence"]),
         next_step=next_step,
         reference=BOOK,
         confidence=worst["confidence"],
         about=(some["start"].min(), some["end"].max()),
+    )
+
+
+def _begun(row: pd.Series) -> str:
+    """Return with which release the growth began; nothing where that is not known."""
+    if known(row["began_with"]) is None:
+        return ""
+    version = words.visible(str(row["began_with"]), one_line=True)
+    before = max(float(row["before_slope_high"]), 0.0)
+    return (
+        f" It began with {version} ({words.time(row['began_time'])} UTC): before, memory grew by at most "
+        f"{before:.1f} MB per hour."
+    )
+
+
+def _swapped(some: pd.DataFrame) -> str:
+    """Return when swap began and whether it grows, of the dyno with the most; nothing where none swaps."""
+    swapping = some[some["swap_is"].isin(["level", "grows"])]
+    if swapping.empty:
+        return ""
+    worst = largest(swapping, "swap_level_mb")
+    whose = f" of {worst['dyno']}" if len(some) > 1 else ""
+    if worst["swap_is"] == "level":
+        return f" Swap{whose} stays at about {words.mb(worst['swap_level_mb'])}: a level, not growth."
+    return (
+        f" Swap{whose} began at about {words.time(pd.Timestamp(worst['swap_onset']).floor('min'))} UTC and grows by "
+        f"{worst['swap_mb_per_h']:.1f} MB per hour: it slows every request (swap_cost says how much)."
     )
 
 
@@ -244,7 +274,7 @@ def _steps(some: pd.DataFrame, min_hours: float) -> Finding:
     )
     return Finding(
         "warning",
-        title + _doubts(worst, some),
+        title + _swapped(some) + _doubts(worst, some),
         numbers=numbers_of(worst, "step_mb", "level_mb", "level_percent", "quota_mb", "hours"),
         evidence=cite(worst["evidence"]),
         next_step=STEPS_STEP,
@@ -262,7 +292,7 @@ def _too_large(some: pd.DataFrame, min_hours: float) -> Finding:
         "warning",
         f"{_dynos(some['dyno'])} {fills} {_span(some['level_percent'], '%', 0)} of {words.mb(quota)} all "
         "the time, "
-        f"{words.mb(need)} at the peak.{_doubts(worst, some)}",
+        f"{words.mb(need)} at the peak.{_swapped(some)}{_doubts(worst, some)}",
         numbers=numbers_of(worst, "level_mb", "level_percent", "peak_mb", "quota_mb", "r14_count", "hours"),
         evidence=cite(worst["evidence"]),
         next_step=_make_room(need, quota),
