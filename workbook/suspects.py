@@ -24,6 +24,11 @@ SHIFTS, RESAMPLES = 999, 400
 BLOCK = 6
 """Steps in a block: an hour of ten minutes, over which kept growth remembers itself."""
 LEAST_SHIFT = 3
+BESIDE = (-4, -3, -2, -1, 0, 1)
+"""Growth in these steps, counted from that of a run, is laid to it: noise lets kept memory, the least of an hour to
+come, rise before what raised it."""
+ENOUGH = 8
+"""With fewer steps for each of these slopes only that of the run's own step is fitted."""
 MOST_CHOSEN = 5
 ALIKE_R = 0.5
 """Things whose runs correlate at least so much may stand in for one another."""
@@ -198,40 +203,36 @@ def _slope(
 ) -> tuple[float, float, float]:
     """Return MB a run beside the other chosen things, with its 95 % interval; nan where it cannot be told.
 
-    Noise blurs when kept memory rises, so growth in the steps beside a run's own counts too.
+    The slopes of the steps BESIDE a run's own are added up.
     """
-    near = [
-        _moved(columns[:, [one]], pieces, by)
-        for one in [place, *(other for other in chosen if other != place)]
-        for by in (-1, 0, 1)
-    ]
+    others = [other for other in chosen if other != place]
+    beside = BESIDE if len(steps) >= ENOUGH * len(BESIDE) * (1 + len(others)) else (0,)
+    near = [_moved(columns[:, [one]], pieces, by) for one in [place, *others] for by in beside]
     x = np.column_stack(near)
     squares = np.stack([x[block].T @ x[block] for block in blocks])
     products = np.stack([x[block].T @ steps[block] for block in blocks])
-    whole = squares.sum(axis=0)
+    whole, own = squares.sum(axis=0), beside.index(0)
     ridge = 1e-9 * max(float(np.trace(whole)), 1e-9) * np.eye(len(whole))
-    if float(whole[1, 1]) <= 1e-9:
+    if float(whole[own, own]) <= 1e-9:
         return np.nan, np.nan, np.nan
-    slope = np.linalg.solve(whole + ridge, products.sum(axis=0))[:3].sum()
+    slope = np.linalg.solve(whole + ridge, products.sum(axis=0))[: len(beside)].sum()
     many = np.tensordot(picks, squares, axes=1)
-    seen = many[:, 1, 1] > whole[1, 1] / 100
-    resampled = np.linalg.solve(many[seen] + ridge, (picks @ products)[seen][:, :, None])[:, :3, 0].sum(
-        axis=1
-    )
+    seen = many[:, own, own] > whole[own, own] / 100
+    resampled = np.linalg.solve(many[seen] + ridge, (picks @ products)[seen][:, :, None])[
+        :, : len(beside), 0
+    ].sum(axis=1)
     low, high = np.quantile(resampled, [0.025, 0.975])
     return float(slope), float(low), float(high)
 
 
 def _moved(columns: Array, pieces: list[Places], by: int) -> Array:
-    """Return the columns moved by one step within each series; what is moved in from outside is 0, the mean."""
+    """Return the columns moved by so many steps within each series; what is moved in from outside is 0, the mean."""
     out = np.zeros_like(columns)
     for piece in pieces:
-        if by == 0:
-            out[piece] = columns[piece]
-        elif by > 0:
-            out[piece[1:]] = columns[piece[:-1]]
+        if by >= 0:
+            out[piece[by:]] = columns[piece[: len(piece) - by]]
         else:
-            out[piece[:-1]] = columns[piece[1:]]
+            out[piece[:by]] = columns[piece[-by:]]
     return out
 
 

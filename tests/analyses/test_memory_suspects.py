@@ -96,6 +96,15 @@ def test_the_route_that_keeps_memory_is_the_suspect_and_its_rate_lies_in_the_int
     assert f"http://localhost:5000{route}" in found.next_step and found.evidence
 
 
+def test_the_interval_holds_the_true_rate_in_nine_of_ten_logs_or_more():
+    held = []
+    for seed in range(100, 110):
+        for route, mb in (("/exports/:id", 8.0), ("/about", 3.0)):
+            row = one(judged(*made(seed, {route: mb})), f"GET {route}")
+            held.append(row["mb_per_1000_low"] <= 1000 * mb <= row["mb_per_1000_high"])
+    assert sum(held) >= 18
+
+
 def test_two_culprits_are_both_named_each_with_its_own_rate():
     rows = judged(*made(5, {"/exports/:id": 9.0, "/about": 5.0}))
     assert set(rows.loc[rows["verdict"] == "suspect", "name"]) == {"GET /about", "GET /exports/:id"}

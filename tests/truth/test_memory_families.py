@@ -93,8 +93,8 @@ NOISE = np.random.default_rng(1).normal(0, 1.5, len(HOURS))
         (250 + 150 * ((HOURS % 24 > 2) & (HOURS % 24 < 3)), {"healthy", "sawtooth"}),
         # growth that stops for each night
         (200 + 6 * (HOURS // 24 * 14 + np.clip(HOURS % 24 - 5, 0, 14)), {"leak"}),
-        # the square root: ever slower
-        (250 + 18 * np.sqrt(HOURS), {"plateau", "leak", "not_enough_data"}),
+        # the square root: ever slower, without end
+        (250 + 18 * np.sqrt(HOURS), {"plateau", "leak"}),
         # faster and faster
         (250 + 0.08 * HOURS**2, {"leak"}),
     ],

@@ -469,7 +469,7 @@ SEPARATE = (
     "compare the slopes of the dynos with memory_trend. Or repeat it alone on your own machine: {command}"
 )
 LOCALLY = (
-    "Repeat it on your own machine with production's data, and watch the process (book ch. 3): {command}\n"
+    "Repeat it on your own machine with production's data, and watch the process (book ch. 3): {command} "
     "If memory grows there too, look at what it keeps (caches, class variables, listeners, large result sets)."
 )
 MORE = (

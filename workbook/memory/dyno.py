@@ -81,7 +81,7 @@ def row_of(
     segments = [life.segment for life in lives]
     judged = growth.judge(segments, quota, **how)
     some = by_release.epochs([life.begin for life in lives], segments, releases, quota, how)
-    row["release_slopes"] = by_release.as_cells(some) if len(some) > 1 else []
+    row["release_slopes"] = by_release.as_cells(some)
     begun = by_release.began(some, segments, quota, how)
     if begun is not None:
         epoch, before, judged = begun

@@ -36,12 +36,17 @@ def epochs(
     quota: float | None,
     how: dict[str, Any],
 ) -> list[Epoch]:
-    """Return the lives grouped by the release they began under, in order of time, each group with its own verdict."""
+    """Return the lives grouped by the release they began under, in order of time, each group with its own verdict.
+
+    Nothing where all lives are of one release.
+    """
     times = releases["time"]
     places = [int((times <= begin + SLACK).sum()) - 1 for begin in begins]
     names = sorted(set(places))
     merged = {name: names[max(len(names) - MOST_RELEASES, 0)] for name in names}
     kept = [max(place, merged[place]) for place in places]
+    if len(set(kept)) < 2:
+        return []
     found = []
     for name in sorted(set(kept)):
         mine = [number for number, place in enumerate(kept) if place == name]

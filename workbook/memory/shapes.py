@@ -161,9 +161,13 @@ def largest_jump(segments: Sequence[Segment], wide: int = 6) -> tuple[float, flo
     """Return the largest sudden rise between the medians of neighbouring floors, and its time (``clock_h``)."""
     best, where = 0.0, None
     for one in segments:
-        y = one.floor_mb
-        for at in range(3, len(y) - 2):
-            jump = float(np.median(y[at : at + wide]) - np.median(y[max(0, at - wide) : at]))
+        y, n = one.floor_mb, len(one.floor_mb)
+        windows = np.lib.stride_tricks.sliding_window_view(y, wide) if n >= wide else y[:0, None]
+        middles = np.median(windows, axis=1)
+        for at in range(3, n - 2):
+            after = middles[at] if at + wide <= n else np.median(y[at:])
+            before = middles[at - wide] if at >= wide else np.median(y[:at])
+            jump = float(after - before)
             if jump > best and _fastest_rise(y, at) >= SUDDEN_SHARE * jump:
                 best, where = jump, float(one.clock_h[at])
     return best, where
