@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import kendalltau, rankdata, theilslopes
 
-from workbook import growth, trend
-from workbook.growth import Segment
+from workbook import trend
+from workbook.memory import forecast, growth
+from workbook.memory.lives import MOST_BINS, Segment, coarsened, guess_restarts, standing_mb
 from workbook.quota import kill_choices_mb, kill_mb, quota_mb
 
 Y = np.array([300, 305, 309, 316, 318, 326, 331, 334, 341, 345], dtype=float)
@@ -115,18 +116,18 @@ def test_steps_are_the_best_of_all(values: list[int]) -> None:
 
 
 def test_forecast_gives_the_known_hours() -> None:
-    assert [round(one, 1) for one in growth.hours_to(512, 400, 5.0, 4.2, 5.9)] == [22.4, 19.0, 26.7]
-    assert [round(one, 1) for one in growth.hours_to(1_024, 400, 5.0, 4.2, 5.9)] == [124.8, 105.8, 148.6]
+    assert [round(one, 1) for one in forecast.hours_to(512, 400, 5.0, 4.2, 5.9)] == [22.4, 19.0, 26.7]
+    assert [round(one, 1) for one in forecast.hours_to(1_024, 400, 5.0, 4.2, 5.9)] == [124.8, 105.8, 148.6]
 
 
 def test_forecast_has_no_upper_end_when_the_slope_may_be_none() -> None:
-    assert growth.hours_to(512, 400, 1.0, -0.5, 2.5)[2] is None
-    assert growth.hours_to(512, 600, 1.0, 0.5, 2.5) == (0.0, 0.0, 0.0)
+    assert forecast.hours_to(512, 400, 1.0, -0.5, 2.5)[2] is None
+    assert forecast.hours_to(512, 600, 1.0, 0.5, 2.5) == (0.0, 0.0, 0.0)
 
 
 def test_the_slope_that_the_daily_restart_cannot_hide() -> None:
-    assert 250 + 5 * growth.DAILY_RESTART_H == 388
-    assert round(growth.needed_slope(512, 250), 2) == 9.49
+    assert 250 + 5 * forecast.DAILY_RESTART_H == 388
+    assert round(forecast.needed_slope(512, 250), 2) == 9.49
 
 
 # ---- quota ----
@@ -195,19 +196,19 @@ def test_a_fall_back_to_the_start_is_a_restart() -> None:
     minutes = np.arange(600.0)
     memory = 200 + 0.3 * (minutes % 300)
     memory = np.where(minutes % 300 < 2, 150, memory)
-    assert growth.guess_restarts(minutes, memory, 512) == [300.0]
+    assert guess_restarts(minutes, memory, 512) == [300.0]
 
 
 @pytest.mark.parametrize("teeth_mb", [0, 20])
 def test_neither_a_leak_nor_small_teeth_are_restarts(teeth_mb: float) -> None:
     minutes = np.arange(1_500.0)
     memory = 200 + 0.1 * minutes + teeth_mb * ((minutes / 13) % 1)
-    assert growth.guess_restarts(minutes, memory, 512) == []
+    assert guess_restarts(minutes, memory, 512) == []
 
 
 def test_nothing_and_little_have_no_restarts() -> None:
-    assert growth.guess_restarts(np.zeros(0), np.zeros(0), None) == []
-    assert growth.guess_restarts(np.array([1.0]), np.array([300.0]), 512) == []
+    assert guess_restarts(np.zeros(0), np.zeros(0), None) == []
+    assert guess_restarts(np.array([1.0]), np.array([300.0]), 512) == []
 
 
 # ---- verdicts ----
@@ -270,10 +271,10 @@ def test_memory_stands_where_the_last_long_life_ended() -> None:
         return 200 + 200 * (1 - np.exp(-hours(length_h) / 3))
 
     old, young = life(warm_up(26)), life(warm_up(4), begin_h=26.1)
-    assert growth.standing_mb([old, young]) == pytest.approx(400, abs=1)
+    assert standing_mb([old, young]) == pytest.approx(400, abs=1)
     assert growth.judge([old, young], 512).level_mb == pytest.approx(400, abs=1)
-    assert growth.standing_mb([young]) == pytest.approx(np.median(warm_up(4)[2:]))
-    assert growth.standing_mb([life(warm_up(0.5))]) is None
+    assert standing_mb([young]) == pytest.approx(np.median(warm_up(4)[2:]))
+    assert standing_mb([life(warm_up(0.5))]) is None
 
 
 def test_warm_up_is_a_plateau_with_the_hours_it_takes() -> None:
@@ -335,7 +336,7 @@ def test_small_growth_is_a_matter_of_the_threshold() -> None:
 
 def test_a_month_without_restart_is_judged_on_fewer_bins() -> None:
     long = life(200 + 1.5 * hours(24 * 60) / 2 + noise(24 * 60, 15))
-    assert len(growth.coarsened(long).floor_mb) <= growth.MOST_BINS
+    assert len(coarsened(long).floor_mb) <= MOST_BINS
     judged = growth.judge([long], 2_560)
     assert judged.slope == pytest.approx(0.75, abs=0.02)
 

@@ -10,7 +10,7 @@ PACKAGE = Path(__file__).parents[1] / "workbook"
 BASE = {"errors", "window", "limits", "codes", "words", "palette"}
 BELOW_LOADING = BASE | {"database", "files"}
 VIEW = BASE | {"analysis", "charts", "render", "notebook_html", "cells", "timeline"}
-JUDGES = VIEW | {"statistics", "growth", "harm", "quota", "trend", "changes"}
+JUDGES = VIEW | {"changes", "harm", "jobs", "memory", "quota", "statistics", "suspects", "trend"}
 ALLOWED = {
     "errors": set(),
     "window": {"errors"},
@@ -22,7 +22,9 @@ ALLOWED = {
     "quota": {"limits"},
     "trend": set(),
     "changes": set(),
-    "growth": {"limits", "statistics", "trend"},
+    "jobs": set(),
+    "suspects": {"limits", "trend"},
+    "memory": BASE | {"analysis", "charts", "memory", "quota", "trend"},
     "database": BASE,
     "files": BASE,
     "slabs": BASE | {"files"},

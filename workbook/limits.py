@@ -106,6 +106,25 @@ R14_GAP_S = _limit("R14_GAP_S", 90, "s", "R14 repeats every 20 to 40 s; three mi
 QUOTA_SNAP = _limit(
     "QUOTA_SNAP", 0.01, "share", "ours: mem divided by percent is within 1 % of a plan's quota"
 )
+CONSTANT_MINUTES = _limit("CONSTANT_MINUTES", 60, "min", "ours: over the quota for less is an episode")
+CONSTANT_SHARE = _limit(
+    "CONSTANT_SHARE", 0.5, "share", "ours: over the quota for half of the time is constant"
+)
+PROCESS_MB = _limit("PROCESS_MB", 100.0, "MB", "book ch. 3: the Ruby process of a local Rails application")
+WATCH_R14 = _limit(
+    "WATCH_R14", 3, "lines in 10 min", "ours: R14 repeats every 20 to 40 s: an episode, no blip"
+)
+SWAP_MB = _limit("SWAP_MB", 50.0, "MB", "ours: a little swap that stays is normal today")
+SWAP_BLOCKS = _limit("SWAP_BLOCKS", 4, "hours of a dyno", "ours: fewer do not show swap apart from its hour")
+SUSPECT_ALPHA = _limit(
+    "SUSPECT_ALPHA", 0.01, "probability", "ours: that chance alone makes one of many routes a suspect"
+)
+SUSPECT_RUNS = _limit("SUSPECT_RUNS", 5, "runs", "ours: fewer runs of a route or job do not show a habit")
+SUSPECT_BINS = _limit("SUSPECT_BINS", 36, "spans", "ours: of ten minutes: six hours; fewer are not judged")
+SUSPECT_LEAST_MB = _limit("SUSPECT_LEAST_MB", 20.0, "MB", "ours: kept growth below it needs no suspect")
+SUSPECT_WARM_UP_MINUTES = _limit(
+    "SUSPECT_WARM_UP_MINUTES", 60, "min", "ours: what is loaded once after a boot is no leak"
+)
 
 # Errors
 BURST_GAP_S = _limit("BURST_GAP_S", 60, "s", "ours: two router timeouts of 30 s")

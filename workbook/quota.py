@@ -5,6 +5,8 @@ Sources: book ch. 3; Dev Center, dyno types and error codes (R14, R15).
 
 from __future__ import annotations
 
+import math
+import re
 from collections import Counter
 from collections.abc import Iterable
 from datetime import date, datetime
@@ -138,3 +140,55 @@ def kill_ratios_today(quota: float) -> set[float]:
     """Return at what multiples of that quota today's platform kills a dyno (R15), by dyno type."""
     known = {kind.kill_ratio for kind in limits.DYNO_TYPES if kind.quota_mb == quota}
     return known or {limits.kill_ratio(quota, None)}
+
+
+# ---- what to do and what to watch ----
+
+
+def ways_out(need_mb: float, quota: float, base_mb: float | None) -> str:
+    """Return both of the book's ways out for a process over its quota, with their arithmetic.
+
+    ``need_mb`` is its peak. A worker has ``base_mb`` before it takes work; where that was not measured it is the book's
+    Ruby process. Split over several workers, each carries the base and its part of the rest.
+    """
+    share = limits.HIGH_LEVEL_PERCENT / 100
+    larger = sorted({kind.quota_mb for kind in limits.DYNO_TYPES if kind.quota_mb * share >= need_mb})
+    types = sorted({kind.name for kind in limits.DYNO_TYPES if larger and kind.quota_mb == larger[0]})
+    first = (
+        f"Either a dyno of {larger[0]:,} MB ({', '.join(one for one in types if one in CURRENT_TYPES) or types[0]}): "
+        f"{need_mb:,.0f} MB are {need_mb / larger[0]:.0%} of it."
+        if larger
+        else f"No dyno type holds {need_mb:,.0f} MB within {share:.0%} of its quota."
+    )
+    base, basis = (base_mb, "measured") if base_mb is not None else (limits.PROCESS_MB, "assumed: book ch. 3")
+    room, rest = share * quota - base, max(need_mb - base, 0.0)
+    if room <= 0:
+        return f"{first} Splitting does not help: {base:,.0f} MB ({basis}) fill the quota before any work is taken."
+    many = max(math.ceil(rest / room), 2)
+    each = base + rest / many
+    return (
+        f"{first} Or split the work over {many} workers: {base:,.0f} MB before work ({basis}) and a part of "
+        f"{rest:,.0f} MB make {each:,.0f} MB each, {each / quota:.0%} of {quota:,.0f} MB."
+    )
+
+
+CURRENT_TYPES = (
+    "Standard-1X",
+    "Standard-2X",
+    "Performance-M",
+    "Performance-L",
+    "Performance-L-RAM",
+    "Performance-XL",
+)
+
+
+def saved_searches(process: str, code: str) -> str:
+    """Return the searches to save in a log service for such a process, with the counts at which to be alerted."""
+    name = process if re.fullmatch(r"[A-Za-z0-9_-]+", process) else "web"
+    program = f"program:heroku/{name}"
+    if code == "R15":
+        return f'To watch, save the search “{program} "Error R15"” and be alerted at 1 line in 10 minutes.'
+    return (
+        f'To watch, save the searches “{program} "Error R14"” (alert at {limits.WATCH_R14} lines in 10 minutes) and '
+        f'“{program} "sample#memory_swap=" -"sample#memory_swap=0.00MB"” (lines with swap; alert when it begins).'
+    )

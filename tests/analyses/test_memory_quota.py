@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from workbook import Window, Workbook
+from workbook import Window, Workbook, quota
 from workbook.analyses import memory_quota
 
 BEGIN = datetime(2024, 5, 6)
@@ -186,7 +186,7 @@ def test_an_r15_ends_the_episode_and_counts_what_was_in_flight(load_text: Callab
     assert (
         "2024-05-06 00:00:40" in found.title
         and "1,093 MB" in found.title
-        and "2 requests in flight" in found.title
+        and "2 requests in flight (clients saw H12, H13)" in found.title
     )
     assert sum("heroku[router]" in cited.text for cited in found.evidence) == 2
 
@@ -197,6 +197,59 @@ def test_without_requests_of_that_dyno_nobody_knows_what_was_in_flight(
     result = load_text(over(40, 1_093, "R15", "worker.1") + request(41, 5_000)).run("memory_quota")
     assert pd.isna(result.table["in_flight"]).all()
     assert "in flight" not in result.findings[0].title
+
+
+def job(seconds: float, jid: str, event: str, dyno: str = "worker.1", name: str = "ImportJob") -> str:
+    return f"{at(seconds)} app[{dyno}]: pid=2 tid=gq8 class={name} jid={jid} {event}\n"
+
+
+def test_a_kill_loses_the_jobs_that_began_in_that_life_and_never_ended(
+    load_text: Callable[..., Workbook],
+) -> None:
+    text = (
+        job(1, "before", "INFO: start")
+        + f"{at(5)} heroku[worker.1]: State changed from up to starting\n"
+        + job(10, "aaa1", "INFO: start")
+        + job(12, "bbb2", "INFO: start", name="MailJob")
+        + job(14, "aaa1", "elapsed=4.0 INFO: done")
+        + job(15, "ccc3", "INFO: start", dyno="worker.2")
+        + over(40, 1_093, "R15", "worker.1")
+        + job(60, "ddd4", "INFO: start")
+    )
+    result = load_text(text).run("memory_quota")
+    kill = result.table[result.table["kind"] == "R15"].iloc[0]
+    assert (kill["jobs_lost"], list(kill["jobs_lost_names"])) == (1, ["MailJob"])
+    found = result.findings[0]
+    assert "1 job was started and never ended before: MailJob." in found.title
+    assert any("jid=bbb2" in cited.text for cited in found.evidence)
+
+
+def test_a_worker_that_is_over_all_the_time_gets_both_ways_out_with_their_numbers(
+    load_text: Callable[..., Workbook],
+) -> None:
+    text = "".join(over(25 * number, 780, dyno="worker.1") for number in range(3 * 144))
+    (found,) = load_text(text).run("memory_quota").findings
+    assert "it is constant" in found.title and found.numbers["over_share"] == 1
+    assert "a dyno of 1,024 MB (Standard-2X): 780 MB are 76% of it" in found.next_step
+    # room for work in 90 % of 512 MB: 460.8 - 100; 680 MB of work make two workers of 440 MB
+    assert "over 2 workers: 100 MB before work (assumed: book ch. 3)" in found.next_step
+    assert "make 440 MB each, 86% of 512 MB" in found.next_step
+    assert 'program:heroku/worker "Error R14"' in found.next_step
+
+
+def test_what_a_worker_has_before_work_is_measured_where_there_are_samples() -> None:
+    assert "over 3 workers: 200 MB before work (measured)" in quota.ways_out(900, 512, 200)
+    assert "Splitting does not help" in quota.ways_out(900, 512, 470)
+    assert quota.ways_out(200_000, 512, None).startswith("No dyno type holds")
+
+
+def test_a_short_time_over_the_quota_is_not_constant(load_text: Callable[..., Workbook]) -> None:
+    (found,) = load_text("".join(over(25 * number, 780) for number in range(60))).run("memory_quota").findings
+    assert "constant" not in found.title and "memory_trend" in found.next_step
+
+
+def test_a_search_never_carries_a_hostile_name() -> None:
+    assert "rm" not in quota.saved_searches('x" OR rm', "R14")
 
 
 def test_lost_log_lines_are_told(load_text: Callable[..., Workbook]) -> None:
@@ -278,6 +331,11 @@ def made(kind: str, **more: Any) -> dict[str, Any]:
         "quota_basis": "memory_quota",
         "in_flight": None,
         "in_flight_failed": None,
+        "in_flight_seen": None,
+        "jobs_lost": None,
+        "jobs_lost_names": [],
+        "typical_mb": None,
+        "least_mb": None,
         "lines_lost": False,
         "evidence": [{"source_id": 1, "line": 7}],
     }

@@ -10,8 +10,11 @@ A dyno that was never over has one row too: *within_quota*, or *quota_unknown* w
 sampled, nor listed by "heroku ps", nor printed; then ``line_count`` counts its samples and ``peak_mb`` is
 the largest.
 
+``typical_mb`` is the median of the reports, ``least_mb`` the dyno's smallest sample (NULL without samples).
 ``in_flight`` counts the requests of the dyno that were running at a kill and ended within 30 s; NULL where
-the router log has no request of that dyno. Memory is in MB, percentages are of the quota, as printed where
+the router log has no request of that dyno; ``in_flight_seen`` are the codes that their clients saw.
+``jobs_lost`` counts the jobs that began in that life of the dyno and never ended (NULL where it logged no
+job), ``jobs_lost_names`` at most five of their names. Memory is in MB, percentages are of the quota, as printed where
 printed.
 """
 
@@ -24,7 +27,8 @@ import pandas as pd
 
 from workbook import charts, limits, words
 from workbook.analysis import Bounds, Evidence, Finding, Query, cite, largest, numbers_of
-from workbook.quota import EARLY, QUOTA_FACTS, kill_ratios_today, quota_mb
+from workbook.jobs import JOB_RUNS
+from workbook.quota import EARLY, QUOTA_FACTS, kill_ratios_today, quota_mb, saved_searches, ways_out
 from workbook.window import Window
 
 if TYPE_CHECKING:
@@ -32,7 +36,7 @@ if TYPE_CHECKING:
 
 NEEDS = (("dyno_errors", "dyno_samples"),)
 
-SQL = """
+SQL = f"""
 WITH quotas AS (
     SELECT
         unnest($quota_dynos::VARCHAR[]) AS dyno,
@@ -115,6 +119,7 @@ episodes AS (
         max(time) AS finish,
         max(memory_mb) AS peak_mb,
         max(memory_percent) AS peak_percent,
+        median(memory_mb) AS typical_mb,
         CASE
             WHEN bool_or(kind = 'R15') OR min(time) IS NULL THEN NULL
             ELSE coalesce(sum(least(gap_s, 60)) FILTER (NOT is_first), 0) / 60
@@ -137,6 +142,8 @@ running_requests AS (
         line,
         time,
         dyno,
+        status,
+        code,
         coalesce(status >= 500, false) AS failed,
         time - to_microseconds((coalesce(connect_ms, 0) + service_ms) * 1000) AS started
     FROM requests
@@ -150,6 +157,9 @@ in_flight AS (
         episodes.start,
         count(*) AS in_flight,
         count(*) FILTER (failed) AS in_flight_failed,
+        array_to_string(
+            list_sort(list(DISTINCT coalesce(code, status::VARCHAR)) FILTER (failed)), ', '
+        ) AS in_flight_seen,
         list(
             struct_pack(source_id := running.source_id, line := running.line)
             ORDER BY running.time, running.source_id, running.line
@@ -161,6 +171,35 @@ in_flight AS (
         AND running.time BETWEEN episodes.start - INTERVAL 1 SECOND AND episodes.finish + INTERVAL 30 SECONDS
     WHERE episodes.kind = 'R15'
     GROUP BY ALL
+),
+{JOB_RUNS},
+begun_lives AS (
+    SELECT episodes.dyno, episodes.start, max(restarts.time) AS begin
+    FROM episodes
+    LEFT JOIN restarts ON restarts.dyno = episodes.dyno AND restarts.time < episodes.start
+    WHERE episodes.kind = 'R15'
+    GROUP BY episodes.dyno, episodes.start
+),
+-- a job that began in this life of the dyno and has no end was running when the dyno was killed
+lost_jobs AS (
+    SELECT
+        begun_lives.dyno,
+        begun_lives.start,
+        count(*) FILTER (ended IS NULL) AS jobs_lost,
+        list_sort(list(DISTINCT name) FILTER (ended IS NULL))[1:5] AS jobs_lost_names,
+        list(struct_pack(source_id := source_id, line := line) ORDER BY started, source_id, line)
+            FILTER (ended IS NULL)[1:3] AS jobs_lost_evidence
+    FROM begun_lives
+    JOIN job_runs
+        ON job_runs.dyno = begun_lives.dyno
+        AND job_runs.started <= begun_lives.start
+        AND job_runs.started >= coalesce(begun_lives.begin, job_runs.started)
+    GROUP BY begun_lives.dyno, begun_lives.start
+),
+least AS (
+    SELECT dyno, min(memory_mb) AS least_mb
+    FROM memory_samples
+    GROUP BY dyno
 ),
 routed_dynos AS (
     SELECT DISTINCT dyno
@@ -182,6 +221,7 @@ calm_dynos AS (
         max(time) AS finish,
         max(memory_mb) AS peak_mb,
         100 * max(memory_mb) / any_value(quota_mb) AS peak_percent,
+        median(memory_mb) AS typical_mb,
         CASE WHEN any_value(quota_mb) IS NULL THEN NULL ELSE 0.0 END AS minutes_over_quota,
         count(*) AS line_count,
         [arg_max(struct_pack(source_id, line), row(coalesce(memory_mb, -1), -source_id, -line))] AS evidence
@@ -203,6 +243,8 @@ SELECT
     all_rows.finish AS "end",
     all_rows.peak_mb,
     all_rows.peak_percent,
+    all_rows.typical_mb,
+    least.least_mb,
     all_rows.minutes_over_quota,
     all_rows.line_count,
     quotas.quota_mb,
@@ -212,10 +254,20 @@ SELECT
             THEN coalesce(in_flight.in_flight, 0)
     END AS in_flight,
     CASE WHEN all_rows.kind = 'R15' THEN in_flight.in_flight_failed END AS in_flight_failed,
+    CASE WHEN all_rows.kind = 'R15' THEN nullif(in_flight.in_flight_seen, '') END AS in_flight_seen,
+    CASE WHEN all_rows.kind = 'R15' THEN lost_jobs.jobs_lost END AS jobs_lost,
+    CASE WHEN all_rows.kind = 'R15' THEN coalesce(lost_jobs.jobs_lost_names, []) ELSE [] END AS jobs_lost_names,
     lost_lines.dyno IS NOT NULL AS lines_lost,
-    list_concat(all_rows.evidence, coalesce(in_flight.in_flight_evidence, [])) AS evidence
+    list_concat(
+        all_rows.evidence,
+        coalesce(in_flight.in_flight_evidence, []),
+        CASE WHEN all_rows.kind = 'R15' THEN coalesce(lost_jobs.jobs_lost_evidence, []) ELSE [] END
+    ) AS evidence
 FROM all_rows
 LEFT JOIN quotas USING (dyno)
+LEFT JOIN least USING (dyno)
+LEFT JOIN lost_jobs
+    ON all_rows.kind = 'R15' AND lost_jobs.dyno = all_rows.dyno AND lost_jobs.start = all_rows.start
 LEFT JOIN in_flight
     ON all_rows.kind = 'R15' AND in_flight.dyno = all_rows.dyno AND in_flight.start = all_rows.start
 LEFT JOIN lost_lines
@@ -260,6 +312,10 @@ R14_STEP = (
     "(a leak) or is too large from the start. A job that loads much at once needs pages or batches, a "
     "larger dyno, "
     "or two or more workers."
+)
+CONSTANT_STEP = (
+    "A process that is over its quota all the time needs more room or less work at once (book ch. 3); first ask "
+    "memory_trend whether it leaks, since a leak fills any dyno."
 )
 R15_STEP = (
     "Look at what the dyno was doing in the minutes before: R15 is almost always a leak or one action that "
@@ -306,19 +362,35 @@ def _killed(some: pd.DataFrame) -> Finding:
     title = f"{worst['dyno']} was killed for its memory (R15){when}{_with_memory(worst)}"
     if pd.notna(worst["in_flight"]) and worst["in_flight"] > 0:
         title += f", with {words.plural(int(worst['in_flight']), 'request')} in flight"
+        if not words.missing(worst["in_flight_seen"]):
+            title += f" (clients saw {worst['in_flight_seen']})"
     title += "."
+    lost = _jobs_lost(some)
     if len(some) > 1:
         title += f" {words.plural(len(some), 'kill')} of {_dynos(some)} in all."
+    numbers = numbers_of(worst, "peak_mb", "peak_percent", "quota_mb", "in_flight") | {"kills": len(some)}
+    if some["jobs_lost"].notna().any():
+        numbers["jobs_lost"] = int(some["jobs_lost"].sum())
     return Finding(
         "critical",
-        title,
-        numbers=numbers_of(worst, "peak_mb", "peak_percent", "quota_mb", "in_flight") | {"kills": len(some)},
+        title + lost,
+        numbers=numbers,
         evidence=_evidence(worst, some),
-        next_step=R15_STEP,
+        next_step=f"{R15_STEP} {saved_searches(str(worst['process']), 'R15')}",
         reference=BOOK,
         confidence="high",
         about=_about(some),
     )
+
+
+def _jobs_lost(some: pd.DataFrame) -> str:
+    """Return which jobs began and never ended before the kills; nothing where none is known."""
+    if not some["jobs_lost"].fillna(0).sum():
+        return ""
+    names = sorted({words.visible(str(one), True) for cell in some["jobs_lost_names"] for one in cell})
+    many = int(some["jobs_lost"].sum())
+    was = "job was" if many == 1 else "jobs were"
+    return f" {many:,} {was} started and never ended before: {', '.join(names[:5])}."
 
 
 def _with_memory(row: pd.Series) -> str:
@@ -349,16 +421,36 @@ def _over(some: pd.DataFrame) -> Finding:
     title += f"; {words.plural(reports, 'report')}, {_r14(logged, episodes)}."
     if some["lines_lost"].any():
         title += " Log lines were lost meanwhile: it may have been longer."
+    share = _constant_share(some)
+    step = R14_STEP
+    if share is not None and pd.notna(worst["quota_mb"]) and pd.notna(worst["peak_mb"]):
+        title += f" That is {words.share(share)} of the time between the first and the last report: it is constant."
+        numbers["over_share"] = round(share, 3)
+        least = some["least_mb"].min()
+        base = None if pd.isna(least) else float(least)
+        step = f"{CONSTANT_STEP} {ways_out(float(worst['peak_mb']), float(worst['quota_mb']), base)}"
     return Finding(
         "warning",
         title,
         numbers=numbers,
         evidence=_evidence(worst, some),
-        next_step=R14_STEP,
+        next_step=f"{step} {saved_searches(str(worst['process']), 'R14')}",
         reference=BOOK,
         confidence="high",
         about=_about(some),
     )
+
+
+def _constant_share(some: pd.DataFrame) -> float | None:
+    """Return the share of time over quota of the dyno that was over longest; None unless an hour and half of it."""
+    timed = some[some["start"].notna() & some["minutes_over_quota"].notna()]
+    best: float | None = None
+    for _, one in timed.groupby("dyno", sort=True):
+        minutes = float(one["minutes_over_quota"].sum())
+        span = (one["end"].max() - one["start"].min()).total_seconds() / 60
+        if minutes >= limits.CONSTANT_MINUTES and minutes >= limits.CONSTANT_SHARE * span:
+            best = max(best or 0.0, min(minutes / span, 1.0))
+    return best
 
 
 def _r14(logged: int, episodes: int) -> str:
