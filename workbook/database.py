@@ -120,6 +120,8 @@ class Database:
             )
         else:
             connection = self._opened(self.path)
+            # small groups of rows are not packed anew when the file is closed: that took a fifth of a load's time
+            connection.execute("SET max_vacuum_tasks = 0")
         connection.execute("SET TimeZone = 'UTC'")
         return connection
 

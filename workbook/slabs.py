@@ -9,9 +9,10 @@ import io
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, TypeVar
 
 from workbook.errors import LoadError
 from workbook.files import File, unreadable, without_colour
@@ -45,6 +46,9 @@ _BOMB_BYTES = 1 << 30
 _BOMB_RATIO = 250
 
 
+_Piece = TypeVar("_Piece")
+
+
 @dataclass(frozen=True)
 class Mark:
     """A place in a file: how many bytes and line ends stand before it, and the running hash of those bytes."""
@@ -66,9 +70,9 @@ class Scan:
 
 @dataclass(frozen=True)
 class Slab:
-    """Some lines of a file, clean, in a file of their own; ``first_line`` is the number of the first, from 1."""
+    """Some lines of a file, clean, in files of their own; ``first_line`` is the number of the first, from 1."""
 
-    path: Path
+    paths: tuple[Path, ...]
     first_line: int
     lines: int
     longest: int
@@ -156,8 +160,8 @@ class Text:
     def __post_init__(self) -> None:
         self._replaced = self._returns = self._delimiters = 0
         self._given: Slab | None = None
-        self._held = 0
-        self._passed = self._piece_bytes = 0
+        self._held = self._passed = 0
+        self._next: tuple[bytes, int] | None = None
         self._prepare: Callable[[str], str] | None = None
         self.lines = self.start.line_ends if self.start else 0
         try:
@@ -260,34 +264,48 @@ class Text:
     def slabs(self, prepare: Callable[[str], str] | None = None, *, whole: bool = False) -> Iterator[Slab]:
         """Give the lines in slabs; ``prepare`` may put records on lines of their own, ``whole`` makes it one slab.
 
-        Each slab overwrites the one before the one before it.
+        While a slab is worked on the next one is written. A slab's files are gone when the one after it is given.
         """
         self._prepare = prepare
         pieces = self._guarded(self._whole_lines(self._clean()))
-        number, first_line = 0, self.lines + 1
-        piece = next(pieces, b"")
-        while piece:
-            path = self.folder / f"slab{number % 2}.txt"
-            lines = size = 0
-            with path.open("wb") as sink:
+        number, next_line = 0, self.lines + 1
+        with ThreadPoolExecutor(1) as writer:
+            coming = writer.submit(self._write, pieces, self.folder / "slab0.txt", whole)
+            while (written := coming.result()) is not None:
+                path, lines, last = written
+                paths: tuple[Path, ...] = (path,)
                 if self._given is not None and self._held:
-                    sink.write(_last_lines(self._given.path, self._held))
-                    lines, first_line = self._held, self._given.first_line + self._given.lines - self._held
-                elif self._given is not None:
-                    first_line = self._given.first_line + self._given.lines
-                ends = 1
-                while piece and (whole or not size or (lines + ends <= SLAB_LINES and size < SLAB_BYTES)):
-                    sink.write(piece)
-                    ends = piece.count(b"\n")
-                    lines, size = lines + ends, size + len(piece)
-                    last, piece = piece[-1:], next(pieces, b"")
-            lines += not piece and last != b"\n"
-            self.lines = first_line - 1 + lines
-            if not piece:
-                self._note()
-            self._given, self._held = Slab(path, first_line, lines, self.longest, self.coloured, not piece), 0
-            number += 1
-            yield self._given
+                    held = self.folder / "held.txt"
+                    held.write_bytes(_last_lines(self._given.paths[-1], self._held))
+                    paths = (held, path)
+                self.lines = next_line - 1 + lines
+                if last:
+                    self._note()
+                self._given = Slab(
+                    paths, next_line - self._held, lines + self._held, self.longest, self.coloured, last
+                )
+                next_line, self._held, number = next_line + lines, 0, number + 1
+                if not last:
+                    coming = writer.submit(self._write, pieces, self.folder / f"slab{number % 2}.txt", whole)
+                yield self._given
+                if last:
+                    return
+
+    def _write(
+        self, pieces: Iterator[tuple[bytes, int]], path: Path, whole: bool
+    ) -> tuple[Path, int, bool] | None:
+        """Write a slab; return its file and lines, and whether it is the last; None when nothing is left."""
+        piece, ends = self._next if self._next else next(pieces, (b"", 0))
+        if not piece:
+            return None
+        lines = size = 0
+        with path.open("wb") as sink:
+            while piece and (whole or not size or (lines + ends <= SLAB_LINES and size < SLAB_BYTES)):
+                sink.write(piece)
+                lines, size, last_byte = lines + ends, size + len(piece), piece[-1:]
+                piece, ends = next(pieces, (b"", 0))
+        self._next = (piece, ends)
+        return path, lines + (not piece and last_byte != b"\n"), not piece
 
     def hold_back(self, lines: int) -> None:
         """Let the last lines of the slab that was given come first in the next one."""
@@ -295,7 +313,7 @@ class Text:
 
     # what happens to the bytes
 
-    def _guarded(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
+    def _guarded(self, pieces: Iterator[_Piece]) -> Iterator[_Piece]:
         """The pieces; what goes wrong in the file becomes an error that names it."""
         try:
             yield from pieces
@@ -377,8 +395,8 @@ class Text:
                 chunk = chunk.replace(b"\r", "␍".encode())
         return chunk
 
-    def _whole_lines(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
-        """The same text, cut only at line ends; of a line that is too long only its beginning."""
+    def _whole_lines(self, chunks: Iterator[bytes]) -> Iterator[tuple[bytes, int]]:
+        """The same text, cut only at line ends, with their number; of a line that is too long only its beginning."""
         open_line: list[bytes] = []
         size = number = 0
         number = self.lines + 1
@@ -397,12 +415,14 @@ class Text:
                 begin = b"" if first_end < 0 else begin[first_end:]
             whole = b"".join((*open_line, begin, b"\n"))
             open_line, size = [rest], len(rest)
-            yield self._ready(whole)
-            number += whole.count(b"\n")
+            piece = self._ready(whole)
+            ends = piece.count(b"\n")
+            yield piece, ends
+            number += ends
         if size > LONGEST_LINE:
             self.cut[number] = size
         if last := b"".join(open_line):
-            yield self._ready(last)
+            yield self._ready(last), 0
 
     def _ready(self, piece: bytes) -> bytes:
         """Whole lines as the engine reads them: each record on its own line, no delimiter inside."""

@@ -29,7 +29,7 @@ _READ_LINES = """
 CREATE OR REPLACE TEMP TABLE physical AS
 SELECT {text} AS text
 FROM read_csv(
-    $path,
+    $paths::VARCHAR[],
     columns = {{'text': 'VARCHAR'}},
     header = false,
     auto_detect = false,
@@ -104,7 +104,9 @@ class Stage:
         database = self.database
         text = _WITHOUT_COLOUR if slab.coloured else "coalesce(text, '')"
         longest = max(2 * slab.longest + 4096, 2 << 20)
-        database.execute(_READ_LINES.format(text=text), path=str(slab.path), longest=longest)
+        database.execute(
+            _READ_LINES.format(text=text), paths=[str(path) for path in slab.paths], longest=longest
+        )
         database.execute(
             f"CREATE OR REPLACE TEMP VIEW numbered AS SELECT rowid + {slab.first_line} AS line, text FROM physical"
         )
@@ -215,6 +217,14 @@ class Stage:
         database.execute(f"CREATE OR REPLACE TEMP VIEW claimed AS SELECT * FROM lines WHERE {module.CLAIMS}")
         if not self._count("FROM (FROM claimed LIMIT 1)"):
             return
+        if hasattr(module, "USUAL"):
+            database.execute(
+                f"CREATE OR REPLACE TEMP TABLE judged AS SELECT *, {module.USUAL} AS is_usual FROM claimed"
+            )
+            claimed = "CREATE OR REPLACE TEMP VIEW claimed AS SELECT * EXCLUDE (is_usual) FROM judged"
+            database.execute(f"{claimed} WHERE is_usual")
+            workbook.take(module.TABLE, database.rows(module.USUAL_ROWS))
+            database.execute(f"{claimed} WHERE NOT is_usual")
         database.execute(f"CREATE OR REPLACE TEMP TABLE parsed AS {module.ROWS}")
         columns = [row[0] for row in database.fetch("SELECT column_name FROM (DESCRIBE parsed)")]
         kept = "* EXCLUDE (unread)" if "unread" in columns else "*"

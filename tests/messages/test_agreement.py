@@ -374,3 +374,23 @@ def test_any_text_loads_balances_and_has_one_kind_at_most(tmp_path_factory, line
             "value"
         ]
         assert all(math.isfinite(value) for value in values.dropna())
+
+
+@pytest.mark.parametrize("name", [name for name, kind in KINDS.items() if hasattr(kind, "USUAL")])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(lines=st.lists(keyed_requests(), min_size=1, max_size=30))
+def test_lines_of_the_usual_form_are_read_the_same_by_the_general_reader(name, lines):
+    kind = KINDS[name]
+    with Database() as database:
+        database.execute(
+            "CREATE TEMP TABLE log (source_id INTEGER, line BIGINT, time TIMESTAMP, message VARCHAR)"
+        )
+        for number, line in enumerate(lines):
+            database.execute(
+                "INSERT INTO log SELECT 1, $number, NULL, $message",
+                number=number, message=line.partition("]: ")[2] or line,
+            )  # fmt: skip
+        database.execute(f"CREATE TEMP VIEW claimed AS SELECT * FROM log WHERE {kind.USUAL}")
+        usual = database.fetch(f"SELECT * FROM ({kind.USUAL_ROWS}) ORDER BY line")
+        general = database.fetch(f"SELECT * FROM ({kind.ROWS}) ORDER BY line")
+        assert [row + (None,) for row in usual] == general

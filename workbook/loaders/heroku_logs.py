@@ -38,25 +38,36 @@ WITH plain AS (
 envelopes AS (
     SELECT
         line,
+        text,
         text[1] BETWEEN '0' AND '9' AS timed,
-        CASE WHEN timed THEN substr(text, instr(text, ' ') + 1) ELSE text END AS rest,
-        CASE WHEN timed THEN split_part(text, ' ', 1) END AS time_text,
-        instr(rest, '[') AS opened,
-        instr(rest, ']:') AS closed
+        CASE WHEN timed THEN instr(text, ' ') ELSE 0 END AS space,
+        instr(text, '[') AS opened,
+        instr(text, ']:') AS closed
     FROM plain
+),
+times AS (
+    SELECT
+        *,
+        CASE
+            WHEN NOT timed THEN NULL
+            -- the usual form, for which the engine need not think of zones
+            WHEN space = 33 AND substr(text, 27, 6) = '+00:00' THEN try_cast(left(text, 26) AS TIMESTAMP)
+            ELSE try_cast(left(text, space - 1) AS TIMESTAMPTZ) AT TIME ZONE 'UTC'
+        END AS time
+    FROM envelopes
 )
 SELECT
     line,
-    try_cast(time_text AS TIMESTAMPTZ) AT TIME ZONE 'UTC' AS time,
+    time,
     NULL::TIMESTAMP AS received_at,
-    substr(rest, 1, opened - 1) AS source,
-    substr(rest, opened + 1, closed - opened - 1) AS process,
+    substr(text, space + 1, opened - space - 1) AS source,
+    substr(text, opened + 1, closed - opened - 1) AS process,
     CASE
-        WHEN substr(rest, closed + 2, 1) = ' ' THEN substr(rest, closed + 3)
-        ELSE substr(rest, closed + 2)
+        WHEN substr(text, closed + 2, 1) = ' ' THEN substr(text, closed + 3)
+        ELSE substr(text, closed + 2)
     END AS message,
-    CASE WHEN timed AND try_cast(time_text AS TIMESTAMPTZ) IS NULL THEN 'field time' END AS reason
-FROM envelopes
+    CASE WHEN timed AND time IS NULL THEN 'field time' END AS reason
+FROM times
 """
 
 EXAMPLES = (

@@ -20,31 +20,118 @@ CLAIMS = r"""
     )
 """
 
-# A line in the usual order is read by one expression, which is fast. Every other line is read key by key: keys in any
-# order, missing or new, the form of 2010–2012, and whatever a client put into its path or its addresses, which are cut out
-# first since they may hold blanks, quotes and anything that looks like a key. Both ways must give the same row.
-ROWS = r"""
-WITH usual AS (
+# A line in the usual order, in which no client wrote an "=" behind a blank, is cut at its keys, which is fast.
+USUAL = (
+    r"regexp_matches(message, '"
+    r'^(?:sock=\w* )?at=\w+ (?:code=\w* )?(?:desc="[^"=]*" )?method=\w+'
+    r' path=(?:"[^" ]*(?: [^" =&]*(?:&[^" ]*)?)*"|[^" ]*) host=\S* (?:(?:request_)?id=\S* )?fwd=(?:"[^"=]*"|[^" ]*)'
+    r" dyno=\S*(?: queue=\d{0,18} wait=\d{0,18}(?:ms)?)? connect=\d{0,18}(?:ms)? service=\d{0,18}(?:ms)?"
+    r" status=\d{0,9} bytes=\d{0,18}(?: sock=\w*)?(?: protocol=\S*)?(?: tls=(?:true|false))?(?: tls_version=\S*)?$"
+    r"')"
+)
+
+USUAL_ROWS = r"""
+WITH places AS (
     SELECT
         source_id,
         line,
         time,
         message,
-        regexp_extract(
-            message,
-            '^(?:sock=(\w*) )?at=(\w*)(?: code=(\w*))?(?: desc="([^"]*)")? method=(\w+)'
-            || ' path=(?:"([^"]*)"|([^" ]*)) host=(\S*)(?: (?:request_)?id=(\S*))? fwd=(?:"([^"]*)"|([^" ]*))'
-            || ' dyno=(\S*)(?: queue=(\w*) wait=(\w*))? connect=(\w*) service=(\w*) status=(\w*) bytes=(\w*)'
-            || '(?: sock=(\w*))?(?: protocol=(\S*))?(?: tls=(\w*))?(?: tls_version=(\S*))?$',
-            [
-                'sock', 'at', 'code', 'description', 'method', 'path', 'bare_path', 'host', 'request_id', 'fwd', 'bare_fwd',
-                'dyno', 'queue', 'wait', 'connect', 'service', 'status', 'bytes', 'last_sock', 'protocol', 'tls',
-                'tls_version'
-            ]
-        ) AS found
+        instr(message, 'method=') AS at_method,
+        instr(message, ' path=') AS at_path,
+        instr(message, ' host=') AS at_host,
+        instr(message, ' fwd=') AS at_fwd,
+        instr(message, ' dyno=') AS at_dyno,
+        instr(message, ' connect=') AS at_connect,
+        instr(message, ' service=') AS at_service,
+        instr(message, ' status=') AS at_status,
+        instr(message, ' bytes=') AS at_bytes
     FROM claimed
 ),
-repaired AS (
+cuts AS (
+    SELECT
+        source_id,
+        line,
+        time,
+        left(message, at_method - 1) AS head,
+        substr(message, at_method + 7, at_path - at_method - 7) AS method,
+        trim(substr(message, at_path + 6, at_host - at_path - 6), '"') AS path,
+        substr(message, at_host + 6, at_fwd - at_host - 6) AS host_and_id,
+        trim(substr(message, at_fwd + 5, at_dyno - at_fwd - 5), '"') AS fwd,
+        substr(message, at_dyno + 6, at_connect - at_dyno - 6) AS dyno_and_queue,
+        substr(message, at_connect + 9, at_service - at_connect - 9) AS connect_text,
+        substr(message, at_service + 9, at_status - at_service - 9) AS service_text,
+        substr(message, at_status + 8, at_bytes - at_status - 8) AS status_text,
+        substr(message, at_bytes + 7) AS bytes_and_rest
+    FROM places
+),
+usual AS (
+    SELECT
+        source_id,
+        line,
+        time,
+        method,
+        split_part(host_and_id, ' ', 1) AS host,
+        path,
+        CASE
+            WHEN contains(host_and_id, ' request_id=') THEN substr(host_and_id, instr(host_and_id, ' ') + 12)
+            WHEN contains(host_and_id, ' id=') THEN substr(host_and_id, instr(host_and_id, ' ') + 4)
+        END AS request_id,
+        fwd,
+        split_part(dyno_and_queue, ' ', 1) AS dyno,
+        CASE
+            WHEN contains(dyno_and_queue, ' ') THEN try_cast(pair(dyno_and_queue, 'queue') AS BIGINT)
+        END AS queue,
+        CASE
+            WHEN contains(dyno_and_queue, ' ') THEN try_cast(rtrim(pair(dyno_and_queue, 'wait'), 'ms') AS BIGINT)
+        END AS wait_ms,
+        try_cast(rtrim(connect_text, 'ms') AS BIGINT) AS connect_ms,
+        try_cast(rtrim(service_text, 'ms') AS BIGINT) AS service_ms,
+        try_cast(status_text AS INTEGER) AS status,
+        try_cast(split_part(bytes_and_rest, ' ', 1) AS BIGINT) AS bytes,
+        CASE WHEN head <> 'at=info ' THEN pair(head, 'code') END AS code,
+        CASE WHEN head <> 'at=info ' THEN quoted_pair(head, 'desc') END AS description,
+        CASE WHEN head = 'at=info ' THEN 'info' ELSE pair(head, 'at') END AS "at",
+        CASE WHEN contains(head, 'sock=') THEN pair(head, 'sock') ELSE pair(bytes_and_rest, 'sock') END AS sock,
+        CASE
+            WHEN ends_with(bytes_and_rest, ' protocol=https') THEN 'https'
+            ELSE pair(bytes_and_rest, 'protocol')
+        END AS protocol,
+        CASE WHEN contains(bytes_and_rest, ' tls=') THEN pair(bytes_and_rest, 'tls') END AS tls_text,
+        CASE WHEN contains(bytes_and_rest, ' tls_') THEN pair(bytes_and_rest, 'tls_version') END AS tls_version
+    FROM cuts
+)
+SELECT
+    source_id,
+    line,
+    time,
+    nullif(method, '') AS method,
+    nullif(host, '') AS host,
+    nullif(path, '') AS path,
+    bare_route(bare_path(nullif(path, ''))) AS route,
+    nullif(request_id, '') AS request_id,
+    nullif(trim(fwd), '') AS fwd,
+    nullif(dyno, '') AS dyno,
+    queue,
+    wait_ms,
+    connect_ms,
+    service_ms,
+    status,
+    bytes,
+    nullif(code, '') AS code,
+    nullif(description, '') AS description,
+    nullif("at", '') AS "at",
+    nullif(sock, '') AS sock,
+    nullif(protocol, '') AS protocol,
+    CASE tls_text WHEN 'true' THEN true WHEN 'false' THEN false END AS tls,
+    nullif(tls_version, '') AS tls_version
+FROM usual
+"""
+
+# Any line is read key by key: keys in any order, missing or new, the form of 2010–2012, and whatever a client put into its
+# path or its addresses, which are cut out first since they may hold blanks, quotes and anything that looks like a key.
+ROWS = r"""
+WITH repaired AS (
     SELECT
         source_id,
         line,
@@ -69,8 +156,7 @@ repaired AS (
             )
             ELSE message
         END AS message
-    FROM usual
-    WHERE found.method = ''
+    FROM claimed
 ),
 around_path AS (
     SELECT
@@ -152,45 +238,42 @@ texts AS (
         pair(pairs, 'tls') AS tls_text,
         pair(pairs, 'tls_version') AS tls_version
     FROM pairs
-    UNION ALL BY NAME
-    SELECT
-        source_id,
-        line,
-        time,
-        found.method AS method,
-        found.host AS host,
-        found.path || found.bare_path AS path,
-        found.request_id AS request_id,
-        found.fwd || found.bare_fwd AS fwd,
-        found.dyno AS dyno,
-        found.queue AS queue_text,
-        found.wait AS wait_text,
-        found.connect AS connect_text,
-        found.service AS service_text,
-        found.status AS status_text,
-        found.bytes AS bytes_text,
-        found.code AS code,
-        found.description AS description,
-        found."at" AS "at",
-        found.sock || found.last_sock AS sock,
-        found.protocol AS protocol,
-        found.tls AS tls_text,
-        found.tls_version AS tls_version
-    FROM usual
-    WHERE found.method <> ''
 ),
 numbers AS (
     SELECT
         *,
-        bare_path(nullif(path, '')) AS bare_path,
         leading_number(queue_text) AS queue,
         leading_number(wait_text) AS wait_ms,
         leading_number(connect_text) AS connect_ms,
         leading_number(service_text) AS service_ms,
         try_cast(leading_number(status_text) AS INTEGER) AS status,
-        leading_number(bytes_text) AS bytes,
-        CASE tls_text WHEN 'true' THEN true WHEN 'false' THEN false END AS tls
+        leading_number(bytes_text) AS bytes
     FROM texts
+),
+unusual AS (
+    SELECT
+        * EXCLUDE (queue_text, wait_text, connect_text, service_text, status_text, bytes_text),
+        CASE
+            WHEN queue IS NULL AND queue_text <> ''
+                OR wait_ms IS NULL AND wait_text <> ''
+                OR connect_ms IS NULL AND connect_text <> ''
+                OR service_ms IS NULL AND service_text <> ''
+                OR status IS NULL AND status_text <> ''
+                OR bytes IS NULL AND bytes_text <> ''
+                OR tls_text NOT IN ('', 'true', 'false') THEN list_filter(
+                    [
+                        CASE WHEN queue IS NULL AND queue_text <> '' THEN 'queue' END,
+                        CASE WHEN wait_ms IS NULL AND wait_text <> '' THEN 'wait' END,
+                        CASE WHEN connect_ms IS NULL AND connect_text <> '' THEN 'connect' END,
+                        CASE WHEN service_ms IS NULL AND service_text <> '' THEN 'service' END,
+                        CASE WHEN status IS NULL AND status_text <> '' THEN 'status' END,
+                        CASE WHEN bytes IS NULL AND bytes_text <> '' THEN 'bytes' END,
+                        CASE WHEN tls_text NOT IN ('', 'true', 'false') THEN 'tls' END
+                    ],
+                    lambda field: field IS NOT NULL
+                )
+        END AS unread
+    FROM numbers
 )
 SELECT
     source_id,
@@ -199,7 +282,7 @@ SELECT
     nullif(method, '') AS method,
     nullif(host, '') AS host,
     nullif(path, '') AS path,
-    bare_route(bare_path) AS route,
+    bare_route(bare_path(nullif(path, ''))) AS route,
     nullif(request_id, '') AS request_id,
     nullif(trim(fwd), '') AS fwd,
     nullif(dyno, '') AS dyno,
@@ -214,29 +297,10 @@ SELECT
     nullif("at", '') AS "at",
     nullif(sock, '') AS sock,
     nullif(protocol, '') AS protocol,
-    tls,
+    CASE tls_text WHEN 'true' THEN true WHEN 'false' THEN false END AS tls,
     nullif(tls_version, '') AS tls_version,
-    CASE
-        WHEN queue IS NULL AND queue_text <> ''
-            OR wait_ms IS NULL AND wait_text <> ''
-            OR connect_ms IS NULL AND connect_text <> ''
-            OR service_ms IS NULL AND service_text <> ''
-            OR status IS NULL AND status_text <> ''
-            OR bytes IS NULL AND bytes_text <> ''
-            OR tls IS NULL AND tls_text <> '' THEN list_filter(
-                [
-                    CASE WHEN queue IS NULL AND queue_text <> '' THEN 'queue' END,
-                    CASE WHEN wait_ms IS NULL AND wait_text <> '' THEN 'wait' END,
-                    CASE WHEN connect_ms IS NULL AND connect_text <> '' THEN 'connect' END,
-                    CASE WHEN service_ms IS NULL AND service_text <> '' THEN 'service' END,
-                    CASE WHEN status IS NULL AND status_text <> '' THEN 'status' END,
-                    CASE WHEN bytes IS NULL AND bytes_text <> '' THEN 'bytes' END,
-                    CASE WHEN tls IS NULL AND tls_text <> '' THEN 'tls' END
-                ],
-                lambda field: field IS NOT NULL
-            )
-    END AS unread
-FROM numbers
+    unread
+FROM unusual
 """
 
 EXAMPLES = (
