@@ -15,16 +15,12 @@ from typing import Any
 
 import pandas as pd
 
-from workbook import files, loaders, overlap, repeats, slabs, staging
+from workbook import files, loaders, overlap, repeats, seams, slabs, staging
 from workbook.database import Database, Fault
 from workbook.errors import LoadError, UsageError, WorkbookError
 
 _LEAST_SCORE = 0.2
 _SLICE = 500_000
-_FIELD_OF_A_LINE = (
-    "reason NOT IN ('field time', 'field generated_at', 'field received_at')"
-    " AND NOT starts_with(reason, 'field message')"
-)
 
 
 @dataclass
@@ -117,6 +113,11 @@ def load_files(
         ) as error:
             # one strange file must not stop the others: an encrypted zip, a format inside that nobody foresaw
             errors.append(_explained(file.path, f"it could not be read ({type(error).__name__}: {error})."))
+    if rows:
+        try:
+            seams.join(database)
+        except Fault as error:
+            errors.append(_explained("all files", error.message))
     columns = [
         "path",
         "kind",
@@ -161,11 +162,10 @@ def reread(database: Database) -> None:
     with database.transaction():
         for table in staging.line_tables():
             database.execute(
-                f"DELETE FROM {table} WHERE source_id IN (SELECT DISTINCT source_id FROM log_lines)"
+                f"DELETE FROM {table} WHERE (source_id, line) IN (SELECT source_id, line FROM log_lines)"
             )
         database.execute(
-            "DELETE FROM unread_lines WHERE starts_with(reason, 'field ')"
-            f" AND {_FIELD_OF_A_LINE}"
+            f"DELETE FROM unread_lines WHERE {staging.FIELD_OF_A_LINE}"
             " AND (source_id, line) IN (SELECT source_id, line FROM log_lines)"
         )
         for source_id, first, last in sources:
@@ -180,6 +180,8 @@ def reread(database: Database) -> None:
                     stage.fill(database, with_neighbours=False)
                     stage.keep_context()
                 stage.fill(database, with_neighbours=True)
+        database.execute("UPDATE sources SET apart = true")
+    seams.join(database)
 
 
 @contextmanager
@@ -355,7 +357,7 @@ class _Source:
     def _forget_end(self, grown: dict[str, Any]) -> None:
         """Remove what was read from the line on from which a grown file is read again."""
         database, line, id = self.database, grown["resume_line"], self.source_id
-        _forget_neighbours(database, id)
+        staging.forget_neighbours(database, id)
         for table in ("log_lines", "unread_lines", *staging.line_tables()):
             database.execute(f"DELETE FROM {table} WHERE source_id = $id AND line >= $line", id=id, line=line)
         (kept,) = database.fetch("SELECT count(*) FROM log_lines WHERE source_id = $id", id=id)[0]
@@ -430,7 +432,7 @@ class _Source:
         ):
             raise _Twin
         since = self.text.start.line_ends + 1 if self.text.start else 1
-        dropped, self.poorer = overlap.drop(database, id, staging.line_tables(), bool(self.span[2]), since)
+        dropped = overlap.drop(database, id, staging.line_tables(), bool(self.span[2]), since)
         self.counts["duplicates"] += dropped
         if dropped or self.text.start:
             stage.replace_context(database.rows(_CONTEXT.format(id=id, where=staging.neighbours())))
@@ -538,21 +540,6 @@ class _Source:
         )
 
 
-def _forget_neighbours(database: Database, source_id: int) -> None:
-    """Remove the rows of a source that depend on several lines."""
-    for module in staging.kinds_of_line().values():
-        if hasattr(module, "NEIGHBOURS"):
-            claimed = f"SELECT line FROM log_lines WHERE source_id = $id AND ({module.CLAIMS})"
-            database.execute(
-                f"DELETE FROM {module.TABLE} WHERE source_id = $id AND line IN ({claimed})", id=source_id
-            )
-            database.execute(
-                f"DELETE FROM unread_lines WHERE source_id = $id AND line IN ({claimed})"
-                f" AND starts_with(reason, 'field ') AND {_FIELD_OF_A_LINE}",
-                id=source_id,
-            )
-
-
 def _forget(database: Database, source_id: int) -> None:
     """Remove everything of a source."""
     tables: list[Any] = database.fetch(
@@ -564,7 +551,7 @@ def _forget(database: Database, source_id: int) -> None:
 
 
 _CONTEXT = """
-SELECT source_id, line, time, received_at, source, process, message, line AS place
+SELECT source_id, line, time, received_at, source, process, message
 FROM log_lines
 WHERE source_id = {id} AND ({where})
 ORDER BY line
@@ -622,6 +609,7 @@ SELECT
     $given_year::INTEGER AS given_year,
     $resume_line::BIGINT AS resume_line,
     $resume_joined::BIGINT AS resume_joined,
-    $resume_blank::BIGINT AS resume_blank
+    $resume_blank::BIGINT AS resume_blank,
+    true AS apart
 FROM spans
 """

@@ -7,10 +7,8 @@ from collections.abc import Iterable
 from workbook.database import Database
 
 
-def drop(
-    database: Database, source_id: int, tables: Iterable[str], is_coarse: bool, since_line: int
-) -> tuple[int, set[int]]:
-    """Drop lines of a source that another source holds too; return how many, and which other sources lost lines.
+def drop(database: Database, source_id: int, tables: Iterable[str], is_coarse: bool, since_line: int) -> int:
+    """Drop lines of a source that another source holds too; return how many.
 
     Lines before ``since_line`` were compared before.
 
@@ -18,7 +16,7 @@ def drop(
     is taken out of ``log_lines`` and the given typed tables and counted as a duplicate of its own source. So the order
     of loading does not matter. A line takes the place of one other line at most.
     """
-    dropped, poorer = 0, set()
+    dropped = 0
     database.execute("CREATE OR REPLACE TEMP TABLE used (line BIGINT)")
     for other, other_is_coarse, low, high in database.fetch(_OVERLAPPING, id=source_id):
         unit = "second" if other_is_coarse or is_coarse else "microsecond"
@@ -36,13 +34,12 @@ def drop(
                 id=other,
             )
             database.execute("INSERT INTO used SELECT line FROM matched")
-            poorer.add(int(other))
         else:
             _take_out(database, source_id, "line", tables)
             dropped += matched
     database.execute("DROP TABLE IF EXISTS matched")
     database.execute("DROP TABLE used")
-    return dropped, poorer
+    return dropped
 
 
 def _take_out(database: Database, source_id: int, column: str, tables: Iterable[str]) -> None:

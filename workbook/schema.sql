@@ -55,7 +55,9 @@ CREATE TABLE IF NOT EXISTS sources (
     -- lines before resume_line that were joined
     resume_joined BIGINT,
     -- lines before resume_line that are blank
-    resume_blank BIGINT
+    resume_blank BIGINT,
+    -- whether rows that depend on several lines were made of this source's lines alone, and not yet of its neighbours' too
+    apart BOOLEAN
 );
 
 -- One row for each record of a log, whole.

@@ -22,6 +22,12 @@ from workbook import messages, rejoin
 from workbook.database import Database, Rows
 from workbook.slabs import Slab
 
+FIELD_OF_A_LINE = (
+    "starts_with(reason, 'field ') AND NOT starts_with(reason, 'field message')"
+    " AND reason NOT IN ('field time', 'field generated_at', 'field received_at')"
+)
+"""Condition for unread_lines: a field that a kind of line could not read, not one that the file's reader could not."""
+
 LINE_COLUMNS = "line, time, received_at, source, process, message"
 _SEARCHED = 2_000
 
@@ -81,9 +87,9 @@ class Stage:
         self.database = Database.scratch(folder)
         self.source_id = source_id
         self.counts = Counts()
+        self.joined = False
         self.database.execute(
-            f"CREATE TEMP TABLE context AS SELECT 0::INTEGER AS source_id, {LINE_COLUMNS}, line AS place"
-            " FROM log_lines WHERE false"
+            f"CREATE TEMP TABLE context AS SELECT source_id, {LINE_COLUMNS} FROM log_lines WHERE false"
         )
         self.database.execute("CREATE TEMP TABLE fresh AS SELECT * FROM log_lines WHERE false")
 
@@ -192,21 +198,26 @@ class Stage:
     def keep_context(self) -> None:
         """Keep the records that kinds of line with neighbours will look at."""
         self.database.execute(
-            f"INSERT INTO context SELECT {self.source_id} AS source_id, {LINE_COLUMNS}, line AS place"
+            f"INSERT INTO context SELECT {self.source_id} AS source_id, {LINE_COLUMNS}"
             f" FROM fresh WHERE {neighbours()}"
         )
 
     def replace_context(self, rows: Rows) -> None:
-        """Look at these log lines (with their ``place`` in the order of all) from now on."""
+        """Look at these log lines from now on.
+
+        Lines of several sources come as those of one, in the order of all, with their own numbers in ``origin_source``
+        and ``origin_line``, which the rows then get.
+        """
         self.database.execute("DROP TABLE context")
         self.database.create("context", rows)
+        self.joined = bool(self._count("FROM (DESCRIBE context) WHERE column_name = 'origin_line'"))
 
     def fill(self, workbook: Database, *, with_neighbours: bool) -> None:
         """Run kinds of line over ``fresh``, or those whose rows depend on other lines over ``context``."""
         if with_neighbours:
-            lines = "SELECT * FROM context"
+            lines = f"SELECT source_id, {LINE_COLUMNS} FROM context"
         else:
-            lines = f"SELECT {self.source_id}::INTEGER AS source_id, {LINE_COLUMNS}, line AS place FROM fresh"
+            lines = f"SELECT {self.source_id}::INTEGER AS source_id, {LINE_COLUMNS} FROM fresh"
         self.database.execute(f"CREATE OR REPLACE TEMP VIEW lines AS {lines}")
         for module in kinds_of_line().values():
             if hasattr(module, "NEIGHBOURS") == with_neighbours:
@@ -227,11 +238,29 @@ class Stage:
             database.execute(f"{claimed} WHERE NOT is_usual")
         database.execute(f"CREATE OR REPLACE TEMP TABLE parsed AS {module.ROWS}")
         columns = [row[0] for row in database.fetch("SELECT column_name FROM (DESCRIBE parsed)")]
-        kept = "* EXCLUDE (unread)" if "unread" in columns else "*"
-        workbook.take(module.TABLE, database.rows(f"SELECT {kept} FROM parsed"))
         if "unread" in columns and self._count("FROM parsed WHERE len(unread) > 0"):
-            workbook.take("unread_lines", database.rows(_UNREAD_FIELDS))
+            workbook.take("unread_lines", database.rows(self._with_origin(_UNREAD_FIELDS, ())))
+        kept = "SELECT * EXCLUDE (unread) FROM parsed" if "unread" in columns else "SELECT * FROM parsed"
+        rows = self._with_origin(kept, getattr(module, "OTHER_LINES", ()))
+        workbook.take(module.TABLE, database.rows(rows))
         database.execute("DROP TABLE parsed")
+
+    def _with_origin(self, rows: str, other_lines: tuple[str, ...]) -> str:
+        """The rows with the source and the line that they came from; of other lines only those of the same source."""
+        if not self.joined:
+            return rows
+        names = "".join(f", {name}" for name in other_lines)
+        joins = "".join(
+            f" LEFT JOIN context AS other_{name} ON other_{name}.line = made.{name}"
+            f" AND other_{name}.origin_source = context.origin_source"
+            for name in other_lines
+        )
+        others = "".join(f", other_{name}.origin_line AS {name}" for name in other_lines)
+        return (
+            "SELECT context.origin_source AS source_id, context.origin_line AS line,"
+            f" made.* EXCLUDE (source_id, line{names}){others}"
+            f" FROM ({rows}) AS made JOIN context ON context.line = made.line{joins}"
+        )
 
     def end_of_known(self) -> tuple[int, int, int] | None:
         """Return where a file that grows can be read on: the line where its last record begins, and how many lines were
@@ -250,6 +279,20 @@ class Stage:
 
     def _count(self, rows: str) -> int:
         return int(self.database.fetch(f"SELECT count(*) {rows}")[0][0])
+
+
+def forget_neighbours(workbook: Database, source_id: int) -> None:
+    """Remove a source's rows that depend on several lines."""
+    for module in kinds_of_line().values():
+        if hasattr(module, "NEIGHBOURS"):
+            claimed = f"SELECT line FROM log_lines WHERE source_id = $id AND ({module.CLAIMS})"
+            workbook.execute(
+                f"DELETE FROM {module.TABLE} WHERE source_id = $id AND line IN ({claimed})", id=source_id
+            )
+            workbook.execute(
+                f"DELETE FROM unread_lines WHERE source_id = $id AND line IN ({claimed}) AND {FIELD_OF_A_LINE}",
+                id=source_id,
+            )
 
 
 def neighbours() -> str:

@@ -393,4 +393,4 @@ def test_lines_of_the_usual_form_are_read_the_same_by_the_general_reader(name, l
         database.execute(f"CREATE TEMP VIEW claimed AS SELECT * FROM log WHERE {kind.USUAL}")
         usual = database.fetch(f"SELECT * FROM ({kind.USUAL_ROWS}) ORDER BY line")
         general = database.fetch(f"SELECT * FROM ({kind.ROWS}) ORDER BY line")
-        assert [row + (None,) for row in usual] == general
+        assert [(*row, None) for row in usual] == general

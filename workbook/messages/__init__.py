@@ -16,7 +16,9 @@ A file here defines:
     an unread field. ``ROWS`` gives the same for them, and reads the others.
 ``NEIGHBOURS``
     where a row depends on other lines than its own: the condition for all lines that ``ROWS`` looks at. It is then run
-    once all lines of a source are known.
+    once all lines of a source are known, and again over the lines of all sources that overlap or adjoin.
+``OTHER_LINES``
+    names of further columns that hold the number of a line of the same source.
 ``EXAMPLES``
     pairs of text (one or more lines, as ``heroku logs`` prints them) and the rows that it must give.
 ``NOT_MINE``

@@ -20,6 +20,8 @@ _MEMORY = "source = 'heroku' AND process <> 'router' AND starts_with(message, 'P
 
 NEIGHBOURS = f"{CLAIMS} OR {_MEMORY}"
 
+OTHER_LINES = ("memory_line",)
+
 ROWS = rf"""
 WITH errors_and_memory AS (
     SELECT * FROM claimed
