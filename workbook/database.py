@@ -289,18 +289,18 @@ class Database:
         """Return the rows of a statement for another database to take; the statement runs then."""
         return Rows(self._open_connection().sql(sql))
 
-    def take(self, table: str, rows: Rows) -> None:
-        """Insert rows of another database into a table, by the names of their columns."""
-        self._from(rows, f"INSERT INTO {table} BY NAME SELECT * FROM incoming")
+    def take(self, table: str, rows: Rows) -> int:
+        """Insert rows of another database into a table, by the names of their columns; return how many."""
+        return self._from(rows, f"INSERT INTO {table} BY NAME SELECT * FROM incoming")
 
     def create(self, table: str, rows: Rows) -> None:
         """Make a temporary table of rows of another database."""
         self._from(rows, f"CREATE TEMP TABLE {table} AS SELECT * FROM incoming")
 
-    def _from(self, rows: Rows, sql: str) -> None:
+    def _from(self, rows: Rows, sql: str) -> int:
         self.register("incoming", rows)
         try:
-            self.execute(sql)
+            return int(self.execute(sql).fetchall()[0][0])
         finally:
             self.unregister("incoming")
 

@@ -226,16 +226,17 @@ class Stage:
     def _fill_one(self, workbook: Database, module: ModuleType) -> None:
         database = self.database
         database.execute(f"CREATE OR REPLACE TEMP VIEW claimed AS SELECT * FROM lines WHERE {module.CLAIMS}")
-        if not self._count("FROM (FROM claimed LIMIT 1)"):
+        usual = hasattr(module, "USUAL")
+        claimed = self._count("FROM claimed" if usual else "FROM (FROM claimed LIMIT 1)")
+        if claimed and usual:
+            view = f"CREATE OR REPLACE TEMP VIEW claimed AS SELECT * FROM lines WHERE ({module.CLAIMS}) AND"
+            database.execute(f"{view} {module.USUAL}")
+            # a statement that is handed over row by row runs on one core: its rows are made first
+            database.execute(f"CREATE OR REPLACE TEMP TABLE parsed AS {module.USUAL_ROWS}")
+            claimed -= workbook.take(module.TABLE, database.rows("SELECT * FROM parsed"))
+            database.execute(f"{view} NOT {module.USUAL}")
+        if not claimed:
             return
-        if hasattr(module, "USUAL"):
-            database.execute(
-                f"CREATE OR REPLACE TEMP TABLE judged AS SELECT *, {module.USUAL} AS is_usual FROM claimed"
-            )
-            claimed = "CREATE OR REPLACE TEMP VIEW claimed AS SELECT * EXCLUDE (is_usual) FROM judged"
-            database.execute(f"{claimed} WHERE is_usual")
-            workbook.take(module.TABLE, database.rows(module.USUAL_ROWS))
-            database.execute(f"{claimed} WHERE NOT is_usual")
         database.execute(f"CREATE OR REPLACE TEMP TABLE parsed AS {module.ROWS}")
         columns = [row[0] for row in database.fetch("SELECT column_name FROM (DESCRIBE parsed)")]
         if "unread" in columns and self._count("FROM parsed WHERE len(unread) > 0"):
