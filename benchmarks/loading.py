@@ -11,6 +11,7 @@ lines), lnav indexing all lines, GoAccess reading the router lines that have the
 from __future__ import annotations
 
 import gzip
+import itertools
 import os
 import shutil
 import subprocess
@@ -122,7 +123,7 @@ def main(sizes: list[int]) -> None:
         print(f"\nload of the gz / zcat: {gz:.1f}")
         if plain := found.get("plain Python reader"):
             print(f"plain reader / load: {plain.seconds / load.seconds:.2f}")
-    for smaller, larger in zip(sizes, sizes[1:], strict=False):
+    for smaller, larger in itertools.pairwise(sizes):
         growth = loads[larger].seconds / loads[smaller].seconds
         print(f"\n{larger:,} lines take {growth:.1f} times as long as {smaller:,}")
 

@@ -92,6 +92,8 @@ class Result:
     sql: str
     window: Window
     parameters: dict[str, Any]
+    weakened: tuple[str, ...] = ()
+    """What the files lost that weakens this answer, one sentence each; ``run("completeness")`` has the evidence."""
 
     @property
     def code(self) -> str:

@@ -184,9 +184,14 @@ def _cut_line(evidence: Evidence, width: int) -> str:
 
 
 def scope(result: Result) -> str:
-    """Return the window and the parameters of a result in one line."""
+    """Return the window and the parameters of a result in one line, and what weakens it."""
     parameters = ", ".join(f"{name} {cell(value, name)}" for name, value in result.parameters.items())
-    return f"{result.window}" + (f"; {parameters}" if parameters else "")
+    weakened = " ".join(result.weakened)
+    return (
+        f"{result.window}"
+        + (f"; {parameters}" if parameters else "")
+        + (f"; weakened: {weakened}" if weakened else "")
+    )
 
 
 def finding_markdown(finding: Finding) -> str:

@@ -65,6 +65,10 @@ class Window:
     start: datetime | None
     end: datetime | None
 
+    def overlaps(self, first: datetime, last: datetime) -> bool:
+        """Return whether something from first to last lies in the window, at least in part."""
+        return (self.end is None or first < self.end) and (self.start is None or last >= self.start)
+
     def __init__(self, start: str | datetime | None = None, end: str | datetime | None = None):
         object.__setattr__(self, "start", None if start is None else read_time(start))
         object.__setattr__(self, "end", None if end is None else read_time(end))

@@ -60,6 +60,7 @@ class Workbook:
 
     def __init__(self, database: Database):
         self._database = database
+        self._losses: tuple[list[tuple[Any, ...]], list[tuple[Finding, tuple[str, ...]]]] | None = None
 
     @classmethod
     def open(cls, path: str | Path | None = None, *, read_only: bool = False) -> Workbook:
@@ -197,6 +198,20 @@ class Workbook:
             recorder.sql(table),
             window,
             {name: value for name, value in options.items() if value != _defaults(chosen)[name]},
+            self._weakened(chosen.name, window),
+        )
+
+    def _weakened(self, name: str, window: Window) -> tuple[str, ...]:
+        """What the files lost that weakens an answer in a window; looked at once for all questions."""
+        state = self._database.fetch("SELECT source_id, sha256, log_lines FROM sources ORDER BY source_id")
+        if self._losses is None or self._losses[0] != state:
+            completeness = analysis.nearest("completeness").module
+            rows = completeness.rows(_Recorder(self._database), Window())
+            self._losses = (state, completeness.weakened(rows))
+        return tuple(
+            finding.title
+            for finding, names in self._losses[1]
+            if name in names and (finding.about is None or window.overlaps(*finding.about))
         )
 
     @_one_state

@@ -381,6 +381,34 @@ def findings(rows: pd.DataFrame) -> list[Finding]:
     return [*found, *_complete(rows)]
 
 
+# Which questions count, time or compare what a check says is missing.
+_COUNTS = (
+    "errors", "slow_transactions", "queueing", "in_flight", "dyno_balance", "releases", "compare", "crashes",
+    "memory_quota",
+)  # fmt: skip
+_WEAKENS = {
+    "history_limit": (*_COUNTS, "memory_trend"),
+    "lost_lines": (*_COUNTS, "blockers"),
+    "gaps": ("errors", "in_flight", "releases", "compare", "memory_trend"),
+    "success_filter": (
+        "slow_transactions", "queueing", "blockers", "in_flight", "dyno_balance", "releases", "compare",
+    ),
+    "process_filter": ("errors", "crashes", "releases", "memory_quota"),
+    "clock_order": ("blockers", "in_flight"),
+    "unread": ("errors", "slow_transactions"),
+    "zone": ("releases", "compare", "time_zones"),
+}  # fmt: skip
+
+
+def weakened(rows: pd.DataFrame) -> list[tuple[Finding, tuple[str, ...]]]:
+    """Return each finding that weakens a conclusion, with the names of the analyses that draw it."""
+    found = []
+    for (check, verdict), some in rows.groupby(["check", "verdict"], sort=False):
+        if verdict == "weakened" or (verdict == "cannot_tell" and check == "zone"):
+            found.append((_finding(str(check), str(verdict), some), _WEAKENS.get(str(check), ())))
+    return found
+
+
 def chart(rows: pd.DataFrame, marks: pd.DataFrame | None = None) -> alt.Chart | alt.LayerChart:
     """Return the span of time that each file covers, coloured by its worst verdict."""
     timed = rows.dropna(subset=["source", "first_time", "last_time"])
