@@ -186,12 +186,11 @@ def reread(database: Database) -> None:
 
 @contextmanager
 def _stage(source_id: int) -> Iterator[staging.Stage]:
-    with tempfile.TemporaryDirectory(prefix="workbook-") as folder:
-        stage = staging.Stage(Path(folder), source_id)
-        try:
-            yield stage
-        finally:
-            stage.close()
+    stage = staging.Stage(source_id)
+    try:
+        yield stage
+    finally:
+        stage.close()
 
 
 @functools.cache

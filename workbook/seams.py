@@ -7,9 +7,7 @@ before is finished by the next one.
 
 from __future__ import annotations
 
-import tempfile
 from datetime import timedelta
-from pathlib import Path
 
 from workbook import staging
 from workbook.database import Database
@@ -48,16 +46,15 @@ def _neighbourhoods(database: Database) -> list[list[tuple[int, bool]]]:
 def _read_again(database: Database, ids: list[int]) -> None:
     for source_id in ids:
         staging.forget_neighbours(database, source_id)
-    with tempfile.TemporaryDirectory(prefix="workbook-") as folder:
-        stage = staging.Stage(Path(folder), ids[0])
-        try:
-            of_these = f"source_id IN ({', '.join(map(str, ids))})"
-            stage.replace_context(
-                database.rows(_ONE_LOG.format(of_these=of_these, neighbours=staging.neighbours()))
-            )
-            stage.fill(database, with_neighbours=True)
-        finally:
-            stage.close()
+    stage = staging.Stage(ids[0])
+    try:
+        of_these = f"source_id IN ({', '.join(map(str, ids))})"
+        stage.replace_context(
+            database.rows(_ONE_LOG.format(of_these=of_these, neighbours=staging.neighbours()))
+        )
+        stage.fill(database, with_neighbours=True)
+    finally:
+        stage.close()
 
 
 _SOURCES = """

@@ -433,7 +433,7 @@ class Text:
                 self.is_plain = False
                 self.notes.append("lines are numbered after frames were put on lines of their own")
                 piece = prepared.encode("utf-8")
-        if DELIMITER in piece:
+        if DELIMITER[:1] in piece and DELIMITER in piece:
             piece = piece.replace(DELIMITER, "␁␂␃␄".encode())
             self._delimiters += 1
         self._measure(piece)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import importlib
 import pkgutil
+import tempfile
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -19,7 +20,7 @@ from typing import Any
 import pandas as pd
 
 from workbook import messages, rejoin
-from workbook.database import Database, Rows
+from workbook.database import Database, Fault, Rows
 from workbook.slabs import Slab
 
 FIELD_OF_A_LINE = (
@@ -80,11 +81,21 @@ class Counts:
     unread: int = 0
 
 
+# An engine with its macros takes longer to make than a small file to load.
+_IDLE: list[Database] = []
+
+
+@functools.cache
+def _folder() -> tempfile.TemporaryDirectory[str]:
+    """Where engines put aside what does not fit, until the process ends."""
+    return tempfile.TemporaryDirectory(prefix="workbook-")
+
+
 class Stage:
     """The engine in which one source's slabs are read; ``source_id`` stands in every row that comes out."""
 
-    def __init__(self, folder: Path, source_id: int):
-        self.database = Database.scratch(folder)
+    def __init__(self, source_id: int):
+        self.database = _IDLE.pop() if _IDLE else Database.scratch(Path(_folder().name))
         self.source_id = source_id
         self.counts = Counts()
         self.joined = False
@@ -94,8 +105,14 @@ class Stage:
         self.database.execute("CREATE TEMP TABLE fresh AS SELECT * FROM log_lines WHERE false")
 
     def close(self) -> None:
-        """Forget everything."""
-        self.database.close()
+        """Forget everything; the empty engine is kept for the next source."""
+        try:
+            for name, kind in self.database.fetch(_LEFT):
+                self.database.execute(f"DROP {kind} IF EXISTS {name}")
+        except Fault:
+            self.database.close()
+            return
+        _IDLE.append(self.database)
 
     # a slab of lines becomes records
 
@@ -219,24 +236,30 @@ class Stage:
         else:
             lines = f"SELECT {self.source_id}::INTEGER AS source_id, {LINE_COLUMNS} FROM fresh"
         self.database.execute(f"CREATE OR REPLACE TEMP VIEW lines AS {lines}")
-        for module in kinds_of_line().values():
-            if hasattr(module, "NEIGHBOURS") == with_neighbours:
-                self._fill_one(workbook, module)
+        kinds = {
+            name: module
+            for name, module in kinds_of_line().items()
+            if hasattr(module, "NEIGHBOURS") == with_neighbours
+        }
+        there = " UNION ALL ".join(
+            f"SELECT '{name}' WHERE EXISTS (FROM lines WHERE {module.CLAIMS})"
+            for name, module in kinds.items()
+        )
+        for (name,) in sorted(self.database.fetch(there)):
+            self._fill_one(workbook, kinds[name])
 
     def _fill_one(self, workbook: Database, module: ModuleType) -> None:
         database = self.database
-        database.execute(f"CREATE OR REPLACE TEMP VIEW claimed AS SELECT * FROM lines WHERE {module.CLAIMS}")
-        usual = hasattr(module, "USUAL")
-        claimed = self._count("FROM claimed" if usual else "FROM (FROM claimed LIMIT 1)")
-        if claimed and usual:
-            view = f"CREATE OR REPLACE TEMP VIEW claimed AS SELECT * FROM lines WHERE ({module.CLAIMS}) AND"
-            database.execute(f"{view} {module.USUAL}")
+        view = f"CREATE OR REPLACE TEMP VIEW claimed AS SELECT * FROM lines WHERE ({module.CLAIMS})"
+        database.execute(view)
+        if hasattr(module, "USUAL"):
+            claimed = self._count("FROM claimed")
+            database.execute(f"{view} AND {module.USUAL}")
             # a statement that is handed over row by row runs on one core: its rows are made first
             database.execute(f"CREATE OR REPLACE TEMP TABLE parsed AS {module.USUAL_ROWS}")
-            claimed -= workbook.take(module.TABLE, database.rows("SELECT * FROM parsed"))
-            database.execute(f"{view} NOT {module.USUAL}")
-        if not claimed:
-            return
+            if workbook.take(module.TABLE, database.rows("SELECT * FROM parsed")) == claimed:
+                return
+            database.execute(f"{view} AND NOT {module.USUAL}")
         database.execute(f"CREATE OR REPLACE TEMP TABLE parsed AS {module.ROWS}")
         columns = [row[0] for row in database.fetch("SELECT column_name FROM (DESCRIBE parsed)")]
         if "unread" in columns and self._count("FROM parsed WHERE len(unread) > 0"):
@@ -301,6 +324,17 @@ def neighbours() -> str:
     conditions = [module.NEIGHBOURS for module in kinds_of_line().values() if hasattr(module, "NEIGHBOURS")]
     return " OR ".join(f"({condition})" for condition in conditions) or "false"
 
+
+_LEFT = """
+SELECT view_name AS name, 'VIEW' AS kind
+FROM duckdb_views()
+WHERE temporary AND NOT internal
+UNION ALL
+SELECT table_name, 'TABLE'
+FROM duckdb_tables()
+WHERE temporary
+ORDER BY kind DESC, name
+"""
 
 _SPAN = """
 SELECT min(time), max(time), bool_and(time = date_trunc('second', time)) FILTER (WHERE time IS NOT NULL)
