@@ -6,7 +6,7 @@ import hashlib
 import re
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from importlib import resources
 from pathlib import Path
@@ -47,6 +47,11 @@ _OFFLINE: dict[str, str | bool | int | float | list[str]] = {
     "autoinstall_known_extensions": False,
     "autoload_known_extensions": False,
 }
+
+
+def _is_in_use(error: duckdb.Error) -> bool:
+    """Whether the engine says that another process holds the file; the file's own name may hold any word."""
+    return "could not set lock" in str(error).lower()
 
 
 def schema() -> str:
@@ -131,7 +136,7 @@ class Database:
             try:
                 return duckdb.connect(path, read_only=self.read_only, config=_OFFLINE)
             except duckdb.Error as error:
-                if patience <= 0 or "lock" not in str(error).lower():
+                if patience <= 0 or not _is_in_use(error):
                     raise self._explained(error) from error
             # a load that follows a log holds the file for a moment at a time
             time.sleep(_STEP_S)
@@ -143,7 +148,7 @@ class Database:
             return DatabaseError(
                 "this is a folder.", path=self.path, next_step="Give the name of a file in it."
             )
-        if "lock" in text.lower():
+        if _is_in_use(error):
             holder = re.search(r"PID (\d+)", text)
             who = f" by process {holder[1]}" if holder else ""
             return DatabaseError(
@@ -226,14 +231,24 @@ class Database:
         """Run one statement (or several without parameters); ``$name`` takes the parameter of that name."""
         used = {name: parameters[name] for name in _PARAMETER.findall(sql) if name in parameters}
         connection = self._open_connection()
-        try:
+        with self._explaining():
             return connection.execute(sql, used) if used else connection.execute(sql)
-        except duckdb.Error as error:
-            raise self._fault(error) from error
 
     def _open_connection(self) -> duckdb.DuckDBPyConnection:
         assert self._connection is not None, "a statement outside of held()"
         return self._connection
+
+    @contextmanager
+    def _explaining(self) -> Iterator[None]:
+        """Raise what the engine raises in the block as a Fault, and an interrupt that it noticed as an interrupt."""
+        try:
+            yield
+        except duckdb.Error as error:
+            raise self._fault(error) from error
+        except RuntimeError as error:
+            if str(error) == "Query interrupted":
+                raise KeyboardInterrupt from error
+            raise
 
     def _fault(self, error: duckdb.Error) -> Fault:
         text = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
@@ -243,19 +258,13 @@ class Database:
 
     def fetch(self, sql: str, **parameters: Any) -> list[tuple[Any, ...]]:
         """Return the rows of a statement as tuples."""
-        with self.held():
-            try:
-                return self.execute(sql, **parameters).fetchall()
-            except duckdb.Error as error:
-                raise self._fault(error) from error
+        with self.held(), self._explaining():
+            return self.execute(sql, **parameters).fetchall()
 
     def frame(self, sql: str, **parameters: Any) -> pd.DataFrame:
         """Return the rows of a statement as a DataFrame; times are UTC without zone."""
-        with self.held():
-            try:
-                return self.execute(sql, **parameters).df()
-            except duckdb.Error as error:
-                raise self._fault(error) from error
+        with self.held(), self._explaining():
+            return self.execute(sql, **parameters).df()
 
     def query(self, sql: str, **parameters: Any) -> pd.DataFrame:
         """Return the rows of a person's statement; UsageError, in the engine's words, when it is wrong."""
@@ -307,14 +316,15 @@ class Database:
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """Run the block as one transaction: all of it is kept, or none."""
-        connection = self._open_connection()
-        connection.execute("BEGIN")
+        self.execute("BEGIN")
         try:
             yield
         except BaseException:
-            connection.execute("ROLLBACK")
+            # after a fault the engine may have ended the transaction itself, or take no statement any more
+            with suppress(Fault):
+                self.execute("ROLLBACK")
             raise
-        connection.execute("COMMIT")
+        self.execute("COMMIT")
 
     def filled(self) -> set[str]:
         """Return the names of the tables that hold rows."""

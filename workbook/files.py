@@ -113,7 +113,7 @@ def _entries(path: Path, skipped: list[str]) -> Iterator[File]:
         yield File("standard input", lambda: sys.stdin.buffer, once=True)
         return
     try:
-        if path.suffix.lower() == ".zip" and not zipfile.is_zipfile(path) and path.read_bytes()[:2] == b"PK":
+        if path.suffix.lower() == ".zip" and not zipfile.is_zipfile(path) and _begins(path) == b"PK":
             raise zipfile.BadZipFile("its list of contents is missing")
         if path.suffix.lower() != ".zip" or not zipfile.is_zipfile(path):
             yield lying(path)
@@ -132,13 +132,21 @@ def _entries(path: Path, skipped: list[str]) -> Iterator[File]:
             yield _zipped(path, shown, info)
 
 
+def _begins(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(2)
+
+
 def _zipped(path: Path, shown: str, info: zipfile.ZipInfo) -> File:
     def opened() -> BinaryIO:
         return cast(BinaryIO, zipfile.ZipFile(path).open(info.filename))
 
-    return File(
-        shown, opened, saved=datetime(*info.date_time), size=info.file_size, packed=info.compress_size
-    )
+    try:
+        saved = datetime(*info.date_time)
+    except ValueError:
+        # an entry without a date carries month 0
+        saved = None
+    return File(shown, opened, saved=saved, size=info.file_size, packed=info.compress_size)
 
 
 def lying(path: Path) -> File:

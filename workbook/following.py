@@ -97,13 +97,14 @@ class _Follower:
     def run(self, stopped: threading.Event, ended: threading.Event | None = None) -> LoadReport:
         while not stopped.is_set() and not (ended and ended.is_set()):
             began = time.monotonic()
-            self._load_new(_end_of_lines(self.on_disk, self.loaded))
+            self._load_new(_end_of_lines(self.on_disk, self._beginning()))
             stopped.wait(max(_PAUSE_S, _REST * (time.monotonic() - began)))
         if ended:
             # an interrupt goes to the whole pipeline: what the other side still says is waited for
             ended.wait(2.0)
         left = _END_PATIENCE_S
-        while not self._load_new(self.on_disk.stat().st_size, at_end=True):
+        self._beginning()
+        while not self._load_new(_size(self.on_disk), at_end=True):
             if left <= 0:
                 raise DatabaseError(
                     "the database was in use, and the last lines are not loaded.",
@@ -117,6 +118,12 @@ class _Follower:
                 "nothing came.", path=self.file.path, next_step="Check the command before the pipe."
             )
         return self.report
+
+    def _beginning(self) -> int:
+        """How much is loaded of the file that lies there now: nothing when a shorter one took its place."""
+        if 0 < _size(self.on_disk) < self.loaded:
+            self.loaded = 0
+        return self.loaded
 
     def _load_new(self, end: int, *, at_end: bool = False) -> bool:
         """Load the file up to there; return whether that is done, or has to be tried again."""
@@ -133,6 +140,9 @@ class _Follower:
         if report.errors and not at_end and self.report is None:
             # too little to know what it is; the end decides
             return True
+        if report.errors and not at_end and _size(self.on_disk) < end:
+            # it began anew while it was read
+            return True
         self.loaded, self.report = end, report
         if report.errors:
             raise report.errors[0]
@@ -140,9 +150,21 @@ class _Follower:
         return True
 
 
+def _size(path: Path) -> int:
+    """The bytes of a file; 0 for one that is moved away at the moment."""
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
+
+
 def _end_of_lines(path: Path, start: int) -> int:
     """Where the last whole line ends, at or after the start."""
-    with path.open("rb") as file:
+    try:
+        file = path.open("rb")
+    except FileNotFoundError:
+        return 0
+    with file:
         at = end = file.seek(0, 2)
         while at > start:
             step = min(1 << 16, at - start)

@@ -274,6 +274,7 @@ class _Source:
         # copies that were matched with other sources could not be told from new ones
         alone = grown and not grown["duplicates"]
         mark = scan.mark if scan and as_before and alone and not same else None
+        self.state = self._state()
         self.text = slabs.Text(self.file, self.folder, mark, scan.bytes if scan else self.file.end)
         try:
             self.loader = self._recognised() if not (mark and grown) else kinds_of_file()[grown["kind"]]
@@ -493,18 +494,28 @@ class _Source:
 
     def _check_bytes(self, scan: slabs.Scan | None) -> None:
         """Refuse a file of which something else was read than lay there at the beginning."""
-        if (scan and self.text.sha256 != scan.sha256) or (not scan and self._is_shorter()):
+        if (scan and self.text.sha256 != scan.sha256) or (not scan and self._is_rewritten()):
             raise LoadError(
                 "the file changed while it was read.",
                 path=self.file.path,
                 next_step="Load it again, or load a copy.",
             )
 
-    def _is_shorter(self) -> bool:
+    def _is_rewritten(self) -> bool:
+        """Whether the bytes that were read lie there no more; those that were written after them do not matter."""
+        if self.state == self._state():
+            return False
+        now = slabs.scan(self.file, prefix=self.text.read_bytes)
+        return now.prefix_sha256 != self.text.sha256
+
+    def _state(self) -> tuple[int, ...] | None:
+        if self.file.on_disk is None:
+            return None
         try:
-            return self.file.on_disk is not None and self.file.on_disk.stat().st_size < self.text.read_bytes
+            found = self.file.on_disk.stat()
         except OSError:
-            return True
+            return ()
+        return found.st_ino, found.st_size, found.st_mtime_ns
 
     def _note_source(self) -> None:
         counts, text = self.counts, self.text

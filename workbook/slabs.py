@@ -177,8 +177,9 @@ class Text:
 
     @property
     def read_bytes(self) -> int:
-        """How many bytes of the file were read."""
-        return self._hashed.count + (self.start.bytes if self.start else 0)
+        """How many bytes of the file were read: not those after the end, which may be written meanwhile."""
+        read = self._hashed.count + (self.start.bytes if self.start else 0)
+        return read if self.end is None or self._zipped else min(read, self.end)
 
     @property
     def sha256(self) -> str:
@@ -406,8 +407,9 @@ class Text:
                 size += len(rest)
                 if size <= LONGEST_LINE:
                     open_line.append(rest)
-                elif open_line[1:] or len(open_line[0]) > KEPT_OF_LONG_LINE:
-                    open_line = [b"".join(open_line)[:KEPT_OF_LONG_LINE]]
+                elif size - len(rest) <= LONGEST_LINE:
+                    beginning = b"".join((*open_line, rest))[:KEPT_OF_LONG_LINE]
+                    open_line = [_split_character(beginning)[0]]
                 continue
             if size > LONGEST_LINE:
                 first_end = begin.find(b"\n")
