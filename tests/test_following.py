@@ -198,7 +198,7 @@ def test_a_file_that_grows_in_steps_gives_what_the_whole_file_gives(tmp_path):
     at = 0
     data = whole.encode()
     while at < len(data):
-        at += dice.randrange(1, 3_000)
+        at += dice.randrange(1, 6_000)
         log.write_bytes(data[:at])
         with Workbook.open(tmp_path / "steps.duckdb") as wb:
             assert wb.load(log).ok
