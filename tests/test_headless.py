@@ -143,7 +143,8 @@ def test_no_markup_of_prose_or_text_reaches_the_page_and_no_script_may_run():
     hostile = "<script>alert(1)</script><img src=x onerror=alert(1)>"
     output = nbformat.v4.new_output("stream", name="stdout", text=hostile)
     widget = nbformat.v4.new_output(
-        "display_data", data={"application/vnd.jupyter.widget-view+json": {}, "text/plain": "Panel()"}
+        "display_data",
+        data={"application/vnd.jupyter.widget-view+json": {}, "text/plain": "Panel(children=())"},
     )
     code = cell("code", f"print('{hostile}')", "code")
     code.outputs = [output, widget]

@@ -68,6 +68,9 @@ def _output(output: Any) -> str:
         return f"<pre>{_escaped(output['ename'])}: {_escaped(output['evalue'])}</pre>"
     data = output["data"]
     if _WIDGET in data:
+        if not data.get("text/plain", "").startswith("Panel("):
+            # the bar of a load
+            return ""
         return '<p class="widget">Here stands a panel; open the notebook in JupyterLab to use it.</p>'
     if "text/html" in data:
         return f'<div class="shown">{data["text/html"]}</div>'
