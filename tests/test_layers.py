@@ -55,6 +55,8 @@ ALLOWED = {
     "workbook": JUDGES | BELOW_LOADING | {"loading", "progress", "report", "redact", "panel", "stories"},
     "progress": BASE,
     "lab": BASE,
+    "page": BASE,
+    "headless": BASE | {"lab", "page"},
     "panel": BASE | {"workbook", "analysis", "panel"},
     "cli": BASE | {"workbook", "analysis"},
     "__init__": {"analysis", "errors", "window", "workbook"},
@@ -70,6 +72,7 @@ EXCEPTIONS = {
     ("panel", "timeline"): "the panel's strip is the overview of triage",
     ("cli", "render"): "a command prints what a result renders",
     ("cli", "following"): "`workbook load --follow` opens the database for a moment at a time",
+    ("cli", "headless"): "`workbook notebook` runs in a kernel of its own, it asks no workbook",
     ("cli", "lab"): "`workbook lab` starts a server, it asks no workbook",
     ("cli", "redact"): "`workbook redact` goes from file to file, without a workbook",
 }

@@ -480,3 +480,12 @@ def test_whatever_comes_in_the_books_balance(tmp_path, pieces, end):
         assert report.ok, report.errors
         assert balanced(wb)
         assert wb.sources()["lines"][0] == text.replace("\r\n", "\n").count("\n") + (not text.endswith("\n"))
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_two_entries_of_a_zip_with_one_name_are_both_loaded(wb, tmp_path):
+    with zipfile.ZipFile(tmp_path / "logs.zip", "w") as archive:
+        archive.writestr("a.log", router_lines(1))
+        archive.writestr("a.log", router_lines(2))
+    assert wb.load(tmp_path / "logs.zip").ok
+    assert len(wb.sources()) == 2 and wb.sql("SELECT count(*) AS n FROM requests")["n"][0] == 2

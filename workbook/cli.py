@@ -1,4 +1,4 @@
-"""The command line: load, triage, run, report, sql, sources, tables, analyses, lab, redact, reread."""
+"""The command line: load, triage, run, report, sql, sources, tables, analyses, lab, notebook, redact, reread."""
 
 from __future__ import annotations
 
@@ -129,6 +129,14 @@ def _parser() -> argparse.ArgumentParser:
     lab = command("lab", "Open JupyterLab with the notebooks.", paths="*")
     lab.add_argument("--no-browser", action="store_true", help="do not open a browser")
     lab.add_argument("--port", type=int, help="port of the server")
+    notebook = command("notebook", "Run a notebook without a browser, and keep it as .ipynb and .html.")
+    notebook.add_argument("--from", dest="start", metavar="T", help="start of the window, UTC")
+    notebook.add_argument("--to", dest="end", metavar="T", help="end of the window (not included), UTC")
+    notebook.add_argument("name", metavar="NAME", help="its name; a wrong one lists all")
+    notebook.add_argument("paths", nargs="*", metavar="PATH", help="file, folder, pattern, gz or zip")
+    notebook.add_argument(
+        "-o", "--output", default="notebooks-out", metavar="OUTDIR", help="the folder (default notebooks-out)"
+    )
     redact = command("redact", "Copy a log with secrets and personal data replaced.")
     redact.add_argument("path", metavar="PATH", help="the file to read")
     redact.add_argument("-o", "--output", required=True, metavar="PATH", help="the file to write")
@@ -398,6 +406,21 @@ def _do_lab(options: argparse.Namespace, _: list[str]) -> int:
     return lab.run(options.paths, browser=not options.no_browser, port=options.port)
 
 
+def _do_notebook(options: argparse.Namespace, _: list[str]) -> int:
+    from workbook import headless
+
+    written = headless.run(
+        options.name, options.paths, database=options.db, output=options.output, window=_window(options)
+    )
+    for path in written:
+        print(path)
+    print(
+        "workbook: these hold the lines of the log as they are; `workbook report` writes a page without addresses",
+        file=sys.stderr,
+    )
+    return 0
+
+
 _COMMANDS = {
     "load": _do_load,
     "triage": _do_triage,
@@ -408,6 +431,7 @@ _COMMANDS = {
     "analyses": _do_analyses,
     "sql": _do_sql,
     "lab": _do_lab,
+    "notebook": _do_notebook,
     "redact": _do_redact,
     "reread": _do_reread,
 }

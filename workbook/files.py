@@ -124,8 +124,12 @@ def _entries(path: Path, skipped: list[str]) -> Iterator[File]:
             )
     except (OSError, zipfile.BadZipFile) as error:
         raise unreadable(str(path), error) from error
+    names: dict[str, int] = {}
     for info in entries:
         shown = f"{path}!{info.filename}"
+        names[shown] = names.get(shown, 0) + 1
+        if names[shown] > 1:
+            shown += f" ({names[shown]})"
         if info.filename.startswith("__MACOSX/") or _is_no_export(Path(info.filename).name):
             skipped.append(shown)
         else:
@@ -139,7 +143,7 @@ def _begins(path: Path) -> bytes:
 
 def _zipped(path: Path, shown: str, info: zipfile.ZipInfo) -> File:
     def opened() -> BinaryIO:
-        return cast(BinaryIO, zipfile.ZipFile(path).open(info.filename))
+        return cast(BinaryIO, zipfile.ZipFile(path).open(info))
 
     try:
         saved = datetime(*info.date_time)

@@ -15,6 +15,7 @@ from pathlib import Path
 from workbook.errors import UsageError
 
 FOLDER = "workbook-notebooks"
+DATABASE = Path("workbook.duckdb")
 _PACKAGE = Path(__file__).parent
 # JupyterLab would ask its makers for news and updates.
 _QUIET = {"@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False}}
@@ -89,9 +90,18 @@ def set_parameters(notebook: Path, **values: object) -> None:
         ) from error
     for cell in content["cells"]:
         if "parameters" in cell.get("metadata", {}).get("tags", []):
-            lines = "".join(cell["source"]).splitlines()
-            cell["source"] = "\n".join(_assigned(line, values) for line in lines)
+            cell["source"] = assigned("".join(cell["source"]), values)
     notebook.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def assigned(source: str, values: dict[str, object]) -> str:
+    """Return the source of a cell with the values in its assignments, one a line."""
+    return "\n".join(_assigned(line, values) for line in source.splitlines())
+
+
+def notebooks() -> Path:
+    """Return the folder of the notebooks that came with the package."""
+    return _source() / "notebooks"
 
 
 def _assigned(line: str, values: dict[str, object]) -> str:
