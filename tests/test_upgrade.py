@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from workbook import Workbook, WorkbookError
+from workbook import Workbook, WorkbookError, cli
 from workbook.database import SCHEMA_VERSION, table_names
 
 STORED = Path(__file__).parent / "stored"
@@ -58,3 +58,12 @@ def test_an_older_database_is_not_changed_by_reading(tmp_path, version):
 def test_a_file_that_an_older_version_loaded_is_known(tmp_path, version):
     with Workbook.open(stored(version, tmp_path)) as wb:
         assert wb.load(STORED / "dump.log").table["outcome"].tolist() == ["known before"]
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_the_command_that_the_error_names_brings_it_up_to_date(tmp_path, capsys, version):
+    path = str(stored(version, tmp_path))
+    assert cli.main(["sources", "--db", path]) == 2
+    assert "workbook reread --db" in capsys.readouterr().err
+    assert cli.main(["reread", "--db", path]) == 0
+    assert cli.main(["sources", "--db", path]) == 0

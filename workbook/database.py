@@ -196,7 +196,7 @@ class Database:
             raise DatabaseError(
                 f"an older workbook made this database (schema {version}, now {SCHEMA_VERSION}).",
                 path=self.path,
-                next_step="Open it once for writing (`workbook sources --db FILE` does), which brings it up to date.",
+                next_step="Open it once for writing (`workbook reread --db FILE` does), which brings it up to date.",
             )
         macros, sha = _macros()
         if self.is_older:
