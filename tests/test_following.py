@@ -1,5 +1,6 @@
 """Following a log that is being written: whole lines while it goes on, the last one at the end, readers in between."""
 
+import io
 import random
 import signal
 import threading
@@ -10,7 +11,7 @@ import pytest
 from tests.faults import holds, started
 from workbook import Workbook, following
 from workbook.database import Database
-from workbook.errors import WorkbookError
+from workbook.errors import DatabaseError, WorkbookError
 
 QUICK = "from workbook import following; following._PAUSE_S = 0.1; following._REST = 0.5"
 PATIENCE_S = 30.0
@@ -205,3 +206,17 @@ def test_a_file_that_grows_in_steps_gives_what_the_whole_file_gives(tmp_path):
     with Workbook.open(tmp_path / "once.duckdb") as wb:
         wb.load(log)
     assert holds(tmp_path / "steps.duckdb") == holds(tmp_path / "once.duckdb")
+
+
+def test_what_came_through_a_pipe_outlives_a_database_that_stays_in_use(tmp_path, monkeypatch):
+    def held(path):
+        raise DatabaseError("the database is in use by process 1.", path=str(path))
+
+    monkeypatch.setattr(following, "Database", held)
+    monkeypatch.setattr(following, "_END_PATIENCE_S", 0.0)
+    database = tmp_path / "incident.duckdb"
+    text = b"2024-03-04T12:00:00+00:00 heroku[web.1]: State changed from starting to up\n"
+    with pytest.raises(DatabaseError) as caught:
+        following.follow_stream(io.BytesIO(text), tmp_path, database, lambda said: None)
+    kept = tmp_path / "incident.duckdb.unloaded.log"
+    assert str(kept) in str(caught.value) and kept.read_bytes() == text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import threading
 import time
@@ -39,7 +40,8 @@ def follow_stream(
 ) -> LoadReport:
     """Load what comes through a pipe, until it ends or is interrupted; return the report of the last load.
 
-    What came is kept in the folder until it is loaded. Output of a command that ends at once is loaded as a whole.
+    What came is kept in the folder until it is loaded, and beside the database when it cannot be.
+    Output of a command that ends at once is loaded as a whole.
     """
     spool = folder / "standard-input"
     copied = _Copy(stream, spool)
@@ -47,7 +49,14 @@ def follow_stream(
     file = File("standard input", lambda: spool.open("rb"), once=True)
     with _stopped_by_signals() as stopped:
         copied.ended.wait(2 * _PAUSE_S)
-        report = _Follower(file, spool, database, say, given).run(stopped, copied.ended)
+        try:
+            report = _Follower(file, spool, database, say, given).run(stopped, copied.ended)
+        except DatabaseError as error:
+            kept = Path(f"{database}.unloaded.log")
+            shutil.copyfile(spool, kept)
+            raise DatabaseError(
+                error.message, path=str(database), next_step=f"What came is kept in {kept}: load that file."
+            ) from error
     if copied.error:
         raise unreadable("standard input", copied.error) from copied.error
     return report

@@ -30,7 +30,9 @@ FIELD_OF_A_LINE = (
 """Condition for unread_lines: a field that a kind of line could not read, not one that the file's reader could not."""
 
 LINE_COLUMNS = "line, time, received_at, source, process, message"
+# How many last lines of a slab are searched for the beginning of a record, and for a message cut at 10,000 bytes.
 _SEARCHED = 2_000
+_NEAR_END = 200
 
 _READ_LINES = """
 CREATE OR REPLACE TEMP TABLE physical AS
@@ -152,7 +154,6 @@ class Stage:
 
     def _open_lines(self, slab: Slab, loader: ModuleType) -> int:
         """How many lines at the end may belong to a record that goes on, or to a message cut at 10,000 bytes."""
-        long = rejoin.LONG_MESSAGE
         for near in (f"line >= {slab.first_line + slab.lines - _SEARCHED} AND", ""):
             (last,) = self.database.fetch(f"SELECT max(line) FROM numbered WHERE {near} {loader.STARTS}")[0]
             if last is not None:
@@ -161,9 +162,10 @@ class Stage:
             # one record as long as a slab: it is cut here
             return 0
         (cut,) = self.database.fetch(
-            f"SELECT min(line) FROM numbered WHERE line >= {last - 200} AND strlen(text) >= {long}"
+            f"SELECT min(line) FROM numbered WHERE line >= {last - _NEAR_END} AND line > {slab.first_line}"
+            f" AND strlen(text) >= {rejoin.LONG_MESSAGE}"
         )[0]
-        last = min(last, cut) if cut is not None and cut > slab.first_line else last
+        last = last if cut is None else min(last, cut)
         return int(slab.first_line + slab.lines - last)
 
     def take_frame(self, frame: pd.DataFrame) -> None:
