@@ -48,3 +48,9 @@ def test_a_dump_cut_at_the_limit_is_told_after_it_was_loaded(wb, load_text, line
     assert not any("1,500" in said for said in wb.run("slow_transactions").weakened)
     load_text(log(lines).replace("2024-03-04", "2024-03-06"), name="cut.log")
     assert any("1,500" in said for said in wb.run("slow_transactions").weakened)
+
+
+def test_a_report_says_what_weakens_it_without_where_the_files_were_kept(wb, load_text, tmp_path):
+    load_text(log(600) + LOST)
+    page = wb.report(tmp_path / "report.html").read_text()
+    assert "weakened:" in page and str(tmp_path) not in page

@@ -336,6 +336,7 @@ def _redacted_result(result: Result, redactor: Redactor) -> Result:
         table=_redacted_frame(result.table, redactor),
         sql=redactor.text(result.sql),
         parameters={name: redactor.value(value, name) for name, value in result.parameters.items()},
+        weakened=tuple(map(redactor.text, result.weakened)),
     )
 
 

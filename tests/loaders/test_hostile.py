@@ -68,3 +68,10 @@ def test_a_mutilated_example_is_accounted_for(tmp_path: Path, content: bytes) ->
 @given(st.binary(max_size=200) | st.text(max_size=80).map(lambda text: text.encode("utf-8", "replace")))
 def test_any_bytes_are_accounted_for(tmp_path: Path, content: bytes) -> None:
     assert_accounted_for(tmp_path / "any.bytes", content)
+
+
+def test_a_long_line_of_capitals_below_a_heading_is_no_heading() -> None:
+    from workbook.loaders import heroku_pg_info
+
+    # a pattern that can cut this in many ways would try them all
+    assert not heroku_pg_info.begins(["=== " + "A" * 5_000 + "!", "Plan: Crane"], 0)

@@ -13,7 +13,8 @@ from workbook.loaders import Context, _account, _columns, _paste
 TITLE = "heroku pg:info output"
 COMMANDS = ("heroku pg:info", "heroku pg", "heroku pg:wait")
 
-_HEADING = re.compile(r"={2,4} (?P<names>(?:[A-Z][A-Z0-9_]*(?:::[A-Z0-9_]+)?(?:, | \(|\)|\s)*)+)\s*")
+# A name is taken whole (*+): tried in parts, a long line of capitals would take for ever.
+_HEADING = re.compile(r"={2,4} (?P<names>(?:[A-Z][A-Z0-9_]*+(?:::[A-Z0-9_]++)?(?:, | \(|\)|\s)*+)+)")
 _KEY = re.compile(r"(?P<key>[A-Z][\w/+-]*(?: [\w/+-]+){0,3}):(?:\s+(?P<value>\S.*?))?\s*")
 _NONE = re.compile(r"(?:⬢ )?(?P<app>\S+) has no heroku-postgresql databases\.\s*")
 _NEAR = 3
