@@ -482,6 +482,15 @@ def test_whatever_comes_in_the_books_balance(tmp_path, pieces, end):
         assert wb.sources()["lines"][0] == text.replace("\r\n", "\n").count("\n") + (not text.endswith("\n"))
 
 
+def test_a_file_that_grows_behind_a_cut_message_counts_its_pieces_once(wb, load_text):
+    stamp = "2024-03-04T12:00:01.000001+00:00 app[web.1]: "
+    text = stamp + "x" * 10_000 + "\n" + stamp + "end\n"
+    load_text(text)
+    load_text(text + stamp.replace(":01.", ":02.") + "next\n")
+    (source,) = wb.sources().to_dict("records")
+    assert [source[name] for name in ("lines", "log_lines", "joined", "duplicates")] == [3, 2, 1, 0]
+
+
 @pytest.mark.filterwarnings("ignore:Duplicate name")
 def test_two_entries_of_a_zip_with_one_name_are_both_loaded(wb, tmp_path):
     with zipfile.ZipFile(tmp_path / "logs.zip", "w") as archive:

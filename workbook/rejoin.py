@@ -15,6 +15,7 @@ LOOSE_ENDS = {
 
 
 LONG_MESSAGE = limits.LOGPLEX_CHUNK_BYTES
+NOTHING_PLACED = "CREATE OR REPLACE TEMP TABLE placed (line BIGINT, text VARCHAR, place VARCHAR)"
 
 
 def join_pieces(database: Database, loader: ModuleType, first_line: int) -> None:
@@ -28,7 +29,7 @@ def join_pieces(database: Database, loader: ModuleType, first_line: int) -> None
     )
     if not database.fetch("SELECT EXISTS (FROM pieces)")[0][0]:
         database.execute("CREATE OR REPLACE TEMP VIEW records AS SELECT line, text FROM numbered")
-        database.execute("CREATE OR REPLACE TEMP TABLE placed (line BIGINT, text VARCHAR, place VARCHAR)")
+        database.execute(NOTHING_PLACED)
         return
     broken = "true" if loader.GLUE == "" else "false"
     notice = getattr(loader, "NOTICE", "false")
@@ -39,18 +40,18 @@ def join_pieces(database: Database, loader: ModuleType, first_line: int) -> None
     database.execute(_RECORDS)
 
 
-def join_chunks(database: Database) -> int:
-    """Join messages of ``fresh`` that the log system cut at exactly 10,000 bytes; return how many lines were joined.
+def join_chunks(database: Database) -> None:
+    """Join messages of ``fresh`` that the log system cut at exactly 10,000 bytes; their later lines are ``placed``.
 
     The pieces carry the same time, source and process (Dev Center, logging: message length).
     """
     long = LONG_MESSAGE
     if not database.fetch("SELECT EXISTS (FROM fresh WHERE strlen(message) = $long)", long=long)[0][0]:
-        return 0
+        return
     database.execute(_CHUNKS, long=long)
     database.execute("DELETE FROM fresh WHERE line IN (SELECT unnest(later) FROM chunks)")
     database.execute("UPDATE fresh SET message = chunks.message FROM chunks WHERE chunks.line = fresh.line")
-    return int(database.fetch("SELECT coalesce(sum(pieces - 1), 0) FROM chunks")[0][0])
+    database.execute("INSERT INTO placed BY NAME SELECT unnest(later) AS line, 'joined' AS place FROM chunks")
 
 
 # Pieces are physical lines that begin no record. A run of neighbouring pieces follows the record on the line before it.

@@ -105,6 +105,7 @@ class Stage:
             f"CREATE TEMP TABLE context AS SELECT source_id, {LINE_COLUMNS} FROM log_lines WHERE false"
         )
         self.database.execute("CREATE TEMP TABLE fresh AS SELECT * FROM log_lines WHERE false")
+        self.database.execute(rejoin.NOTHING_PLACED)
 
     def close(self) -> None:
         """Forget everything; the empty engine is kept for the next source."""
@@ -144,7 +145,8 @@ class Stage:
             newest = database.fetch("SELECT max(time) FROM fresh")[0][0] if year != years[-1] else None
             if newest is None or newest <= latest:
                 break
-        self.counts.joined += self._count("FROM placed WHERE place = 'joined'") + rejoin.join_chunks(database)
+        rejoin.join_chunks(database)
+        self.counts.joined += self._count("FROM placed WHERE place = 'joined'")
         self.counts.blank += self._count("FROM placed WHERE place = 'blank'")
         return held, year
 
@@ -177,7 +179,8 @@ class Stage:
             f" FROM (SELECT *{missing} FROM incoming) ORDER BY line"
         )
         self.database.unregister("incoming")
-        self.counts.joined += rejoin.join_chunks(self.database)
+        rejoin.join_chunks(self.database)
+        self.counts.joined += self._count("FROM placed")
 
     def take_lines(self, rows: Rows) -> None:
         """Make ``fresh`` of log lines that were loaded before."""
