@@ -252,10 +252,10 @@ def cite(lines: Any) -> tuple[Evidence, ...]:
     return tuple(Evidence(source, line) for source, line in list(cited)[:MOST_EVIDENCE])
 
 
-def times_of(rows: pd.DataFrame) -> tuple[Any, Any] | None:
-    """Return the first and the last ``time`` (UTC) of the rows, for ``Finding.about``; None when none has one."""
-    times = rows["time"].dropna()
-    return None if times.empty else (times.min(), times.max())
+def times_of(rows: pd.DataFrame, start: str = "time", end: str = "time") -> tuple[Any, Any] | None:
+    """Return the first ``start`` and the last ``end`` (UTC) of the rows, for ``Finding.about``; None if not known."""
+    first, last = rows[start].min(), rows[end].max()
+    return None if pd.isna(first) or pd.isna(last) else (first, last)
 
 
 def span_of(rows: pd.DataFrame) -> str:

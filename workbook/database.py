@@ -82,7 +82,7 @@ class Database:
         self.read_only = read_only
         self.is_older = False
         self._users = 0
-        self._connection = self._connect()
+        self._connection: duckdb.DuckDBPyConnection | None = self._connect()
         try:
             with self.held():
                 self._prepare()
@@ -116,7 +116,7 @@ class Database:
         database.execute(f"SET memory_limit = '{_SCRATCH_MEMORY}'")
         return database
 
-    def _connect(self) -> duckdb.DuckDBPyConnection | None:
+    def _connect(self) -> duckdb.DuckDBPyConnection:
         if self.path is None:
             connection = duckdb.connect(":memory:", config=_OFFLINE)
         elif self.read_only and not Path(self.path).exists():

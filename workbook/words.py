@@ -19,6 +19,11 @@ _INVISIBLE = re.compile(
 )
 
 
+def line(value: object) -> str:
+    """Return a value as text on one line, with nothing hidden in it."""
+    return visible(str(value), one_line=True)
+
+
 def visible(text: str, one_line: bool = False) -> str:
     """Return the text with terminal sequences removed and every other hidden character written as ⟨U+202E⟩.
 

@@ -23,13 +23,14 @@ says as of when, and which requests count.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from workbook import charts, limits, words
 from workbook.analysis import Finding, Query, cite, numbers_of
 from workbook.window import Window
+from workbook.words import line as _text
 
 if TYPE_CHECKING:
     import altair as alt
@@ -347,10 +348,6 @@ def findings(rows: pd.DataFrame) -> list[Finding]:
     found += _chain(links)
     found += _unknown(hosts, certificates)
     return found
-
-
-def _text(cell: Any) -> str:
-    return words.visible(str(cell), one_line=True)
 
 
 def _misled(row: pd.Series) -> Finding:

@@ -27,6 +27,7 @@ import pandas as pd
 from workbook import charts, limits, words
 from workbook.analysis import Finding, Query, cite, numbers_of
 from workbook.window import Window
+from workbook.words import line as _text
 
 if TYPE_CHECKING:
     import altair as alt
@@ -498,10 +499,6 @@ def findings(rows: pd.DataFrame) -> list[Finding]:
         *_swap(sections.get("swap", nothing)),
         *_others(rows),
     ]
-
-
-def _text(cell: Any) -> str:
-    return words.visible(str(cell), one_line=True)
 
 
 def _of(row: pd.Series) -> str:

@@ -26,7 +26,7 @@ import numpy as np
 import pandas as pd
 
 from workbook import charts, limits, words
-from workbook.analysis import Bounds, Evidence, Finding, Query, cite, largest, numbers_of
+from workbook.analysis import Bounds, Evidence, Finding, Query, cite, largest, numbers_of, times_of
 from workbook.jobs import JOB_RUNS
 from workbook.quota import EARLY, QUOTA_FACTS, kill_ratios_today, quota_mb, saved_searches, ways_out
 from workbook.window import Window
@@ -379,7 +379,7 @@ def _killed(some: pd.DataFrame) -> Finding:
         next_step=f"{R15_STEP} {saved_searches(str(worst['process']), 'R15')}",
         reference=BOOK,
         confidence="high",
-        about=_about(some),
+        about=times_of(some, "start", "end"),
     )
 
 
@@ -437,7 +437,7 @@ def _over(some: pd.DataFrame) -> Finding:
         next_step=f"{step} {saved_searches(str(worst['process']), 'R14')}",
         reference=BOOK,
         confidence="high",
-        about=_about(some),
+        about=times_of(some, "start", "end"),
     )
 
 
@@ -502,7 +502,7 @@ def _within(some: pd.DataFrame, *, others_were_over: bool) -> Finding:
         next_step="Run memory_trend: a dyno this near its quota may be growing." if near else "",
         reference=BOOK,
         confidence="high",
-        about=_about(some),
+        about=times_of(some, "start", "end"),
     )
 
 
@@ -518,7 +518,7 @@ def _unknown(some: pd.DataFrame) -> Finding:
         evidence=cite(highest["evidence"]),
         next_step="Save what “heroku ps” prints to a file and load it: it names the dyno type.",
         reference=BOOK,
-        about=_about(some),
+        about=times_of(some, "start", "end"),
     )
 
 
@@ -532,11 +532,6 @@ def _evidence(worst: pd.Series, some: pd.DataFrame) -> tuple[Evidence, ...]:
     """Return the lines of the worst episode, then the first line of the others: five in all."""
     cited = [*cite(worst["evidence"]), *(one for cell in some["evidence"] for one in cite(cell)[:1])]
     return tuple(dict.fromkeys(cited))[:5]
-
-
-def _about(some: pd.DataFrame) -> tuple[Any, Any] | None:
-    first, last = some["start"].min(), some["end"].max()
-    return None if pd.isna(first) or pd.isna(last) else (first, last)
 
 
 def _dynos(some: pd.DataFrame) -> str:

@@ -31,7 +31,7 @@ import numpy as np
 import pandas as pd
 
 from workbook import charts, limits, suspects, words
-from workbook.analysis import Bounds, Finding, Query, cite, numbers_of
+from workbook.analysis import Bounds, Finding, Query, cite, numbers_of, times_of
 from workbook.jobs import JOB_RUNS
 from workbook.window import Window
 
@@ -530,11 +530,6 @@ def _seen(row: pd.Series, by_oink: bool) -> str:
     return f"{row['hours']:,.0f} h of {words.plural(row['dynos'], 'dyno')}"
 
 
-def _about(some: pd.DataFrame) -> tuple[Any, Any] | None:
-    first, last = some["start"].min(), some["end"].max()
-    return None if pd.isna(first) or pd.isna(last) else (first, last)
-
-
 def _rate(row: pd.Series) -> str:
     low, high = row["mb_per_1000_low"], row["mb_per_1000_high"]
     return f"{_size(row['mb_per_1000'])} MB per 1,000 {_word(row)} ({_size(low)}–{_size(high)})"
@@ -581,7 +576,7 @@ def _suspect(row: pd.Series, where: str, by_oink: bool) -> Finding:
         next_step=LOCALLY.format(command=row["command"]),
         reference=BOOK,
         confidence="medium" if sure else "low",
-        about=_about(row.to_frame().T),
+        about=times_of(row.to_frame().T, "start", "end"),
     )
 
 
@@ -602,7 +597,7 @@ def _twins(row: pd.Series, where: str) -> Finding:
         evidence=cite(row["evidence"]),
         next_step=SEPARATE.format(command=row["command"]),
         reference=BOOK,
-        about=_about(row.to_frame().T),
+        about=times_of(row.to_frame().T, "start", "end"),
     )
 
 
@@ -623,7 +618,7 @@ def _always(always: pd.DataFrame, some: pd.DataFrame, where: str) -> Finding:
         evidence=cite(first["evidence"]),
         next_step=SEPARATE.format(command=first["command"]),
         reference=BOOK,
-        about=_about(some),
+        about=times_of(some, "start", "end"),
     )
 
 
@@ -648,7 +643,7 @@ def _nobody(some: pd.DataFrame, where: str, by_oink: bool) -> Finding:
         evidence=cite(often["evidence"]),
         next_step=MORE,
         reference=BOOK,
-        about=_about(some),
+        about=times_of(some, "start", "end"),
     )
 
 
@@ -667,7 +662,7 @@ def _no_growth(some: pd.DataFrame, where: str, by_oink: bool) -> Finding:
         evidence=cite(first["evidence"]),
         reference=BOOK,
         confidence="medium",
-        about=_about(some),
+        about=times_of(some, "start", "end"),
     )
 
 
@@ -681,7 +676,7 @@ def _too_short(some: pd.DataFrame, where: str, by_oink: bool) -> Finding:
         evidence=cite(first["evidence"]),
         next_step=MORE,
         reference=BOOK,
-        about=_about(some),
+        about=times_of(some, "start", "end"),
     )
 
 

@@ -28,7 +28,7 @@ from typing import Any
 import pandas as pd
 
 from workbook import charts, limits, words
-from workbook.analysis import Finding, Query, cite, largest
+from workbook.analysis import Finding, Query, cite, largest, times_of
 from workbook.window import Window
 
 NEEDS = (("requests", "rack_timeouts", "app_requests"),)
@@ -575,7 +575,7 @@ def _story(rows: pd.DataFrame, lines: pd.DataFrame, request_id: str) -> Finding:
             evidence=cite(list(lines["evidence"])),
             next_step="Load the router's log of that time; the router passes its id on in X-Request-Id.",
             reference=REFERENCE,
-            about=_about(lines),
+            about=times_of(lines, "time", "end_time"),
         )
     total_ms = whole["high_ms"]
     spent = [
@@ -600,7 +600,7 @@ def _story(rows: pd.DataFrame, lines: pd.DataFrame, request_id: str) -> Finding:
         next_step=_next_step(stages, bad),
         reference=REFERENCE,
         confidence=confidence,
-        about=_about(lines),
+        about=times_of(lines, "time", "end_time"),
     )
 
 
@@ -668,11 +668,6 @@ def _numbers(stages: dict[str, pd.Series], lines: pd.DataFrame) -> dict[str, flo
     return found
 
 
-def _about(rows: pd.DataFrame) -> tuple[Any, Any] | None:
-    starts, ends = rows["time"].dropna(), rows["end_time"].dropna()
-    return None if starts.empty or ends.empty else (starts.min(), ends.max())
-
-
 def _meanwhile(rows: pd.DataFrame) -> Finding | None:
     """Name the requests that the dyno had at the same time; whether they held it is another question."""
     others = rows[rows["part"] == "meanwhile"]
@@ -708,7 +703,7 @@ def _meanwhile(rows: pd.DataFrame) -> Finding | None:
         evidence=cite(list(others["evidence"].head(5))),
         next_step="To be there at once is not to block: blockers tells who held the dyno, and how sure that is.",
         reference=REFERENCE,
-        about=_about(others),
+        about=times_of(others, "time", "end_time"),
     )
 
 
@@ -736,7 +731,7 @@ def _events(rows: pd.DataFrame) -> Finding | None:
         numbers={"events": int(events["of_all"].iloc[0])},
         evidence=cite(list(events["evidence"].head(5))),
         reference=REFERENCE,
-        about=_about(events),
+        about=times_of(events, "time", "end_time"),
     )
 
 

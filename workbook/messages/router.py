@@ -30,7 +30,31 @@ USUAL = (
     r"')"
 )
 
-USUAL_ROWS = r"""
+_COLUMNS = r"""    source_id,
+    line,
+    time,
+    nullif(method, '') AS method,
+    nullif(host, '') AS host,
+    nullif(path, '') AS path,
+    bare_route(bare_path(nullif(path, ''))) AS route,
+    nullif(request_id, '') AS request_id,
+    nullif(trim(fwd), '') AS fwd,
+    nullif(dyno, '') AS dyno,
+    queue,
+    wait_ms,
+    connect_ms,
+    service_ms,
+    status,
+    bytes,
+    nullif(code, '') AS code,
+    nullif(description, '') AS description,
+    nullif("at", '') AS "at",
+    nullif(sock, '') AS sock,
+    nullif(protocol, '') AS protocol,
+    CASE tls_text WHEN 'true' THEN true WHEN 'false' THEN false END AS tls,
+    nullif(tls_version, '') AS tls_version"""
+
+USUAL_ROWS = rf"""
 WITH places AS (
     SELECT
         source_id,
@@ -102,35 +126,13 @@ usual AS (
     FROM cuts
 )
 SELECT
-    source_id,
-    line,
-    time,
-    nullif(method, '') AS method,
-    nullif(host, '') AS host,
-    nullif(path, '') AS path,
-    bare_route(bare_path(nullif(path, ''))) AS route,
-    nullif(request_id, '') AS request_id,
-    nullif(trim(fwd), '') AS fwd,
-    nullif(dyno, '') AS dyno,
-    queue,
-    wait_ms,
-    connect_ms,
-    service_ms,
-    status,
-    bytes,
-    nullif(code, '') AS code,
-    nullif(description, '') AS description,
-    nullif("at", '') AS "at",
-    nullif(sock, '') AS sock,
-    nullif(protocol, '') AS protocol,
-    CASE tls_text WHEN 'true' THEN true WHEN 'false' THEN false END AS tls,
-    nullif(tls_version, '') AS tls_version
+{_COLUMNS}
 FROM usual
 """
 
 # Any line is read key by key: keys in any order, missing or new, the form of 2010–2012, and whatever a client put into its
 # path or its addresses, which are cut out first since they may hold blanks, quotes and anything that looks like a key.
-ROWS = r"""
+ROWS = rf"""
 WITH repaired AS (
     SELECT
         source_id,
@@ -276,29 +278,7 @@ unusual AS (
     FROM numbers
 )
 SELECT
-    source_id,
-    line,
-    time,
-    nullif(method, '') AS method,
-    nullif(host, '') AS host,
-    nullif(path, '') AS path,
-    bare_route(bare_path(nullif(path, ''))) AS route,
-    nullif(request_id, '') AS request_id,
-    nullif(trim(fwd), '') AS fwd,
-    nullif(dyno, '') AS dyno,
-    queue,
-    wait_ms,
-    connect_ms,
-    service_ms,
-    status,
-    bytes,
-    nullif(code, '') AS code,
-    nullif(description, '') AS description,
-    nullif("at", '') AS "at",
-    nullif(sock, '') AS sock,
-    nullif(protocol, '') AS protocol,
-    CASE tls_text WHEN 'true' THEN true WHEN 'false' THEN false END AS tls,
-    nullif(tls_version, '') AS tls_version,
+{_COLUMNS},
     unread
 FROM unusual
 """
