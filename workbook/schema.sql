@@ -578,7 +578,7 @@ CREATE TABLE IF NOT EXISTS certificates (
     app VARCHAR,
     -- number of domains that use it, as a count; NULL when not printed
     domain_count BIGINT,
-    -- what printed it: certs, certs:info, certs:update, certs:add, openssl or checker
+    -- what printed it: certs, certs:info, certs:update, certs:add, openssl, pem or checker
     printed_by VARCHAR,
     -- place in the chain that was served: 0 for the server's own, 1 for the one that signed it; NULL outside of a chain
     position BIGINT,
