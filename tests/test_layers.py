@@ -50,9 +50,12 @@ ALLOWED = {
     "analyses": JUDGES,
     "scenarios": JUDGES,
     "report": JUDGES | {"redact"},
+    "ticket": BASE | {"analysis", "cells", "redact", "redact_patterns", "render", "statistics", "ticket"},
     "redact_patterns": set(),
     "redact": BASE | {"redact_patterns"},
-    "workbook": JUDGES | BELOW_LOADING | {"loading", "progress", "report", "redact", "panel", "stories"},
+    "workbook": JUDGES
+    | BELOW_LOADING
+    | {"loading", "progress", "report", "redact", "panel", "stories", "ticket"},
     "progress": BASE,
     "lab": BASE,
     "page": BASE,
