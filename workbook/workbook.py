@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import functools
+import hashlib
+import itertools
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import pandas as pd
 
-from workbook import analysis, loading, stories, ticket, timeline
+from workbook import analysis, files, loading, stories, ticket, timeline
 from workbook.analysis import Analysis, Evidence, Finding, Result
 from workbook.database import Database, as_values, inlined, schema, table_names
 from workbook.errors import UsageError
@@ -118,6 +120,27 @@ class Workbook:
             return loading.load(self._database, flat, zone=zone, year=year, progress=progress)
         with bar() as shown:
             return loading.load(self._database, flat, zone=zone, year=year, progress=shown)
+
+    def paste(
+        self, text: str, name: str = "pasted", *, zone: str | None = None, year: int | None = None
+    ) -> LoadReport:
+        """Load what was copied from a terminal; return a LoadReport that shows what became of every line.
+
+        Outputs of several commands, prompts, notices and lines of a log may stand in it in any order. Evidence cites it
+        by ``name``; another text of the same name stays beside it, as ``name (2)``. ``zone`` and ``year`` as in ``load``.
+        """
+        if not isinstance(text, str) or not text.strip():
+            raise UsageError(
+                "nothing was pasted.", next_step='Put the text between the quotes: wb.paste("""…""").'
+            )
+        if not name.strip() or not name.isprintable():
+            raise UsageError(f"{name!r} is no name.", next_step='Write wb.paste("""…""", name="pg:info").')
+        digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+        known = self._database.fetch("SELECT path, sha256 FROM sources ORDER BY source_id")
+        taken = {path for path, sha in known if sha != digest}
+        names = (name if number == 1 else f"{name} ({number})" for number in itertools.count(1))
+        free = next(one for one in names if one not in taken)
+        return loading.load_files(self._database, [files.pasted(text, free)], zone=zone, year=year)
 
     def reread(self) -> None:
         """Make all typed tables anew from the log lines, without the files."""
