@@ -10,7 +10,7 @@ PACKAGE = Path(__file__).parents[1] / "workbook"
 BASE = {"errors", "window", "limits", "codes", "words", "palette"}
 BELOW_LOADING = BASE | {"database", "files"}
 VIEW = BASE | {"analysis", "charts", "render", "notebook_html", "cells", "timeline"}
-JUDGES = VIEW | {"changes", "harm", "jobs", "memory", "quota", "statistics", "suspects", "trend"}
+JUDGES = VIEW | {"changes", "databases", "harm", "jobs", "memory", "quota", "statistics", "suspects", "trend"}
 ALLOWED = {
     "errors": set(),
     "window": {"errors"},
@@ -25,6 +25,7 @@ ALLOWED = {
     "jobs": set(),
     "suspects": {"limits", "trend"},
     "memory": BASE | {"analysis", "charts", "memory", "quota", "trend"},
+    "databases": BASE | {"analysis", "charts", "databases", "statistics", "trend"},
     "database": BASE,
     "files": BASE,
     "slabs": BASE | {"files"},

@@ -126,8 +126,8 @@ class Workbook:
     ) -> LoadReport:
         """Load what was copied from a terminal; return a LoadReport that shows what became of every line.
 
-        Outputs of several commands, prompts, notices and lines of a log may stand in it in any order. Evidence cites it
-        by ``name``; another text of the same name stays beside it, as ``name (2)``. ``zone`` and ``year`` as in ``load``.
+        Outputs of several commands, prompts, notices and lines of a log may stand in it in any order. Evidence cites
+        it by ``name``; another text of the same name stays beside it, as ``name (2)``. ``zone``, ``year``: see ``load``.
         """
         if not isinstance(text, str) or not text.strip():
             raise UsageError(
