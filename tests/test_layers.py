@@ -10,7 +10,7 @@ PACKAGE = Path(__file__).parents[1] / "workbook"
 BASE = {"errors", "window", "limits", "codes", "words", "palette"}
 BELOW_LOADING = BASE | {"database", "files"}
 VIEW = BASE | {"analysis", "charts", "render", "notebook_html", "cells", "timeline"}
-JUDGES = VIEW | {"changes", "harm", "jobs", "memory", "quota", "statistics", "suspects", "trend"}
+JUDGES = VIEW | {"changes", "databases", "harm", "jobs", "memory", "quota", "statistics", "suspects", "trend"}
 ALLOWED = {
     "errors": set(),
     "window": {"errors"},
@@ -25,6 +25,7 @@ ALLOWED = {
     "jobs": set(),
     "suspects": {"limits", "trend"},
     "memory": BASE | {"analysis", "charts", "memory", "quota", "trend"},
+    "databases": BASE | {"analysis", "charts", "databases", "statistics", "trend"},
     "database": BASE,
     "files": BASE,
     "slabs": BASE | {"files"},
@@ -50,9 +51,12 @@ ALLOWED = {
     "analyses": JUDGES,
     "scenarios": JUDGES,
     "report": JUDGES | {"redact"},
+    "ticket": BASE | {"analysis", "cells", "redact", "redact_patterns", "render", "statistics", "ticket"},
     "redact_patterns": set(),
     "redact": BASE | {"redact_patterns"},
-    "workbook": JUDGES | BELOW_LOADING | {"loading", "progress", "report", "redact", "panel", "stories"},
+    "workbook": JUDGES
+    | BELOW_LOADING
+    | {"loading", "progress", "report", "redact", "panel", "stories", "ticket"},
     "progress": BASE,
     "lab": BASE,
     "page": BASE,

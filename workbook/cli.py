@@ -1,4 +1,4 @@
-"""The command line: load, triage, run, report, sql, sources, tables, analyses, lab, notebook, redact, reread."""
+"""The command line: load, triage, run, report, ticket, sql, sources, tables, analyses, lab, notebook, redact, …"""
 
 from __future__ import annotations
 
@@ -121,6 +121,32 @@ def _parser() -> argparse.ArgumentParser:
     report.add_argument("--title", default="Performance investigation", help="title of the report")
     report.add_argument("--notes", default="", help="text that stands below the title")
     report.add_argument("--whole", action="store_true", help="do not replace addresses, e-mails and tokens")
+    ticket = command("ticket", "Write a ticket for Heroku support, with the log beside it.")
+    ticket.add_argument("--from", dest="start", metavar="T", help="start of the window, UTC")
+    ticket.add_argument("--to", dest="end", metavar="T", help="end of the window (not included), UTC")
+    ticket.add_argument(
+        "paths",
+        nargs="*",
+        metavar="[ANALYSIS] PATH",
+        help="whose worst finding (default: of triage); exports",
+    )
+    ticket.add_argument("--zone", help="zone of times written without one (default UTC)")
+    ticket.add_argument(
+        "--year", type=int, help="year of times written without one (default: the file's date)"
+    )
+    ticket.add_argument(
+        "-o", "--output", default="ticket.md", metavar="FILE", help="the file (default ticket.md)"
+    )
+    ticket.add_argument("--app", default="", metavar="NAME", help="the application it is about")
+    ticket.add_argument("--asked", default="", metavar="TEXT", help="what support is asked")
+    ticket.add_argument(
+        "--tried", action="append", default=[], metavar="TEXT", help="what was tried; may be given again"
+    )
+    ticket.add_argument(
+        "--keep-host",
+        action="store_true",
+        help="leave the host in the curl command, so that it runs as it is",
+    )
     command("sources", "What was loaded, and where every line went.", table=True)
     command("tables", "Every table and column, with its meaning and unit.", table=True)
     command("analyses", "Every question, what it needs, and whether it can run now.", table=True)
@@ -351,6 +377,34 @@ def _do_report(options: argparse.Namespace, _: list[str]) -> int:
     return _exit(loaded, results[0], options)
 
 
+def _do_ticket(options: argparse.Namespace, _: list[str]) -> int:
+    from workbook import analysis
+
+    names = {"triage", *analysis.discover()}
+    first = options.paths[0] if options.paths else ""
+    about = options.paths.pop(0) if first in names and not Path(first).exists() else None
+    window = _window(options)
+    with _open(options, read_only=True) as workbook:
+        loaded = _load(workbook, options)
+        made = workbook.ticket(
+            about,
+            options.output,
+            window=window,
+            app=options.app,
+            asked=options.asked,
+            tried=options.tried,
+            keep_host=options.keep_host,
+        )
+    for kind, count in made.replaced.items():
+        print(f"{count:>8,}  {kind} replaced", file=sys.stderr)
+    for kind, places in made.rotate.items():
+        _complain(f"a {kind} stood in the log at {', '.join(places)}: change it")
+    print(f"Suggested priority: {made.priority}. {made.rule}")
+    for path in made.paths:
+        print(path)
+    return 0 if loaded else 2
+
+
 def _do_table(options: argparse.Namespace, _: list[str]) -> int:
     from workbook import render
 
@@ -426,6 +480,7 @@ _COMMANDS = {
     "triage": _do_triage,
     "run": _do_run,
     "report": _do_report,
+    "ticket": _do_ticket,
     "sources": _do_table,
     "tables": _do_table,
     "analyses": _do_analyses,

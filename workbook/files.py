@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import glob
 import gzip
+import io
 import os
 import re
 import shutil
@@ -176,6 +177,12 @@ def spooled(file: File, folder: Path) -> File:
     except OSError as error:
         raise unreadable(file.path, error) from error
     return replace(file, open=lambda: copy.open("rb"), size=copy.stat().st_size)
+
+
+def pasted(text: str, name: str) -> File:
+    """Return text that was never a file as one of that name; it is read as a file with these lines would be."""
+    data = text.encode("utf-8", "surrogatepass")
+    return File(name, lambda: io.BytesIO(data), size=len(data), once=True)
 
 
 def unreadable(path: str, error: Exception) -> LoadError:

@@ -220,6 +220,33 @@ ALIGN_VARIATION = _limit(
 # Simulations
 SEED = _limit("SEED", 20130613, "seed", "ours: of every random number, so that a run can be repeated")
 
+# Support tickets
+TICKET_LINES = _limit(
+    "TICKET_LINES", 40, "lines", "ours; book, afterword: more than a handful is an attachment"
+)
+TICKET_LOG_LINES = _limit("TICKET_LOG_LINES", 5_000, "lines", "ours: about 1 MB; the rest is asked for")
+TICKET_LOG_MINUTES = _limit(
+    "TICKET_LOG_MINUTES", 10, "min", "ours: attached before and after what it is about"
+)
+TICKET_CHANGE_MINUTES = _limit(
+    "TICKET_CHANGE_MINUTES", 30, "min", "ours: a change this near before may be the cause"
+)
+TICKET_REQUEST_IDS = _limit("TICKET_REQUEST_IDS", 20, "ids", "ours: enough to look up")
+DOWN_SHARE = _limit(
+    "DOWN_SHARE",
+    0.5,
+    "share",
+    "ours: half of the requests fail; book, afterword: Urgent is a site that is down",
+)
+DOWN_REQUESTS = _limit("DOWN_REQUESTS", 20, "requests", "ours: fewer do not show that a site is down")
+DOWN_MINUTES = _limit("DOWN_MINUTES", 10, "min", "ours: the end of the evidence, for what is down now")
+SUPPORT_OPENS_HOUR = _limit(
+    "SUPPORT_OPENS_HOUR", 6, "h of the day", "book, afterword: Monday to Friday, Pacific time"
+)
+SUPPORT_CLOSES_HOUR = _limit(
+    "SUPPORT_CLOSES_HOUR", 18, "h of the day", "book, afterword: Monday to Friday, Pacific time"
+)
+
 # Builds
 BUILD_MINUTES = _limit("BUILD_MINUTES", 15, "min", "book ch. 7; Dev Center, slug compiler: limits")
 BUILD_SHARE = _limit("BUILD_SHARE", 0.8, "share", "ours: a build this near to its limit is called slow")

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import functools
+import hashlib
+import itertools
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import pandas as pd
 
-from workbook import analysis, loading, stories, timeline
+from workbook import analysis, files, loading, stories, ticket, timeline
 from workbook.analysis import Analysis, Evidence, Finding, Result
 from workbook.database import Database, as_values, inlined, schema, table_names
 from workbook.errors import UsageError
@@ -118,6 +120,27 @@ class Workbook:
             return loading.load(self._database, flat, zone=zone, year=year, progress=progress)
         with bar() as shown:
             return loading.load(self._database, flat, zone=zone, year=year, progress=shown)
+
+    def paste(
+        self, text: str, name: str = "pasted", *, zone: str | None = None, year: int | None = None
+    ) -> LoadReport:
+        """Load what was copied from a terminal; return a LoadReport that shows what became of every line.
+
+        Outputs of several commands, prompts, notices and lines of a log may stand in it in any order. Evidence cites
+        it by ``name``; another text of the same name stays beside it, as ``name (2)``. ``zone``, ``year``: see ``load``.
+        """
+        if not isinstance(text, str) or not text.strip():
+            raise UsageError(
+                "nothing was pasted.", next_step='Put the text between the quotes: wb.paste("""…""").'
+            )
+        if not name.strip() or not name.isprintable():
+            raise UsageError(f"{name!r} is no name.", next_step='Write wb.paste("""…""", name="pg:info").')
+        digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+        known = self._database.fetch("SELECT path, sha256 FROM sources ORDER BY source_id")
+        taken = {path for path, sha in known if sha != digest}
+        names = (name if number == 1 else f"{name} ({number})" for number in itertools.count(1))
+        free = next(one for one in names if one not in taken)
+        return loading.load_files(self._database, [files.pasted(text, free)], zone=zone, year=year)
 
     def reread(self) -> None:
         """Make all typed tables anew from the log lines, without the files."""
@@ -297,6 +320,63 @@ class Workbook:
             sources=self.sources(),
             redact=redact,
         )
+
+    @_one_state
+    def ticket(
+        self,
+        about: str | Finding | None = None,
+        path: str | Path | None = None,
+        *,
+        window: Window | None = None,
+        app: str = "",
+        asked: str = "",
+        tried: Sequence[str] = (),
+        keep_host: bool = False,
+        results: Sequence[Result] | None = None,
+    ) -> ticket.Ticket:
+        """Return a ticket for Heroku support about a finding, an analysis’s worst one, or the worst of triage.
+
+        ``text`` is Markdown to paste, ``log`` the long log to attach; with a ``path`` both are written, the log beside
+        it. Everything is redacted; ``keep_host`` leaves the host in the ``curl`` command so that it runs as it is.
+        ``app`` names the application, ``asked`` the question to support, ``tried`` what was done already. ``results``
+        are those of ``investigate``, which is run when there are none.
+        Raises WorkbookError when nothing is wrong, when a secret would remain, or when a file cannot be written.
+        """
+        for target in () if path is None else (Path(path), ticket.log_path(Path(path))):
+            self._not_over_a_source(target)
+        results = list(results or self.investigate(window))
+        finding, weakened = self._to_tell(about, results, window)
+        name = ticket.log_path(Path(path or "ticket.md")).name
+        made = ticket.make(
+            self._database.frame,
+            finding,
+            results[0].findings,
+            app=app,
+            asked=asked,
+            tried=[tried] if isinstance(tried, str) else tried,
+            weakened=weakened,
+            keep_host=keep_host,
+            log_name=name,
+        )
+        return made if path is None else ticket.written(made, Path(path))
+
+    def _to_tell(
+        self, about: str | Finding | None, results: list[Result], window: Window | None
+    ) -> tuple[Finding, tuple[str, ...]]:
+        """The finding that a ticket is about, and what weakens it."""
+        known = {result.name: result for result in results}
+        if isinstance(about, Finding):
+            return about, known[about.analysis].weakened if about.analysis in known else ()
+        name = about or "triage"
+        result = known[name] if name in known else self.run(name, window)
+        wrong = [one for one in result.findings if one.severity in ("critical", "warning", "note")]
+        if not wrong:
+            raise UsageError(
+                f"{name} found nothing wrong that a ticket could be about.",
+                next_step="Load the log of the time in question, or name the analysis whose finding it is.",
+            )
+        weakened = known[wrong[0].analysis].weakened if wrong[0].analysis in known else result.weakened
+        return wrong[0], weakened
 
     def _not_over_a_source(self, target: Path) -> None:
         """Refuse to write over the database or a file that was loaded."""
