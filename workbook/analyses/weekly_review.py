@@ -1,10 +1,11 @@
 """Is the application better or worse than in the weeks before?     (book ch. 6)
 
-One row for each ISO week (Monday to Sunday, UTC), one for each route of the last week and the weeks before it, and one for
-each rule of the book that fails or warns (``book_checks`` has them all).
+One row for each ISO week (Monday to Sunday, UTC), one for each route of the last week and the weeks before it, and one
+for each rule of the book that fails or warns (``book_checks`` has them all).
 
-Columns: ``scope`` (*week*, *route*, *rule*), ``week`` (2026-W11; of a route the last one), ``name``; ``requests``, ``hours``
-(hours with a request: a whole week has 168); ``within_500ms_share`` (0 to 1; errors of the router are not within),
+Columns: ``scope`` (*week*, *route*, *rule*), ``week`` (2026-W11; of a route the last one), ``name``; ``requests``,
+``hours`` (hours with a request: a whole week has 168); ``within_500ms_share`` (0 to 1; errors of the router are not
+within),
 ``apdex`` (T by ``limits``; errors are frustrated), ``h12``, ``h12_per_10k``, ``r14_minutes`` (minutes of a dyno with an
 R14 line, as many as are in the log; NULL where the week has no line of a dyno); ``over_share`` (over 500 ms, or cut
 off), ``before_requests``, ``before_over_share``: the same of the weeks before, in those hours of the week that the last
