@@ -10,7 +10,20 @@ PACKAGE = Path(__file__).parents[1] / "workbook"
 BASE = {"errors", "window", "limits", "codes", "words", "palette"}
 BELOW_LOADING = BASE | {"database", "files"}
 VIEW = BASE | {"analysis", "charts", "render", "notebook_html", "cells", "timeline"}
-JUDGES = VIEW | {"changes", "databases", "harm", "jobs", "memory", "quota", "statistics", "suspects", "trend"}
+JUDGES = VIEW | {
+    "changes",
+    "checks",
+    "components",
+    "databases",
+    "harm",
+    "hosts",
+    "jobs",
+    "memory",
+    "quota",
+    "statistics",
+    "suspects",
+    "trend",
+}
 ALLOWED = {
     "errors": set(),
     "window": {"errors"},
@@ -22,6 +35,9 @@ ALLOWED = {
     "quota": {"limits"},
     "trend": set(),
     "changes": set(),
+    "components": set(),
+    "hosts": {"limits"},
+    "checks": {"limits", "codes", "components", "hosts", "checks"},
     "jobs": set(),
     "suspects": {"limits", "trend"},
     "memory": BASE | {"analysis", "charts", "memory", "quota", "trend"},
