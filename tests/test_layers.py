@@ -50,14 +50,19 @@ ALLOWED = {
     "analyses": JUDGES,
     "scenarios": JUDGES,
     "report": JUDGES | {"redact"},
+    "redact_tables": BASE | {"database", "redact"},
     "redact_patterns": set(),
     "redact": BASE | {"redact_patterns"},
-    "workbook": JUDGES | BELOW_LOADING | {"loading", "progress", "report", "redact", "panel", "stories"},
+    "workbook": JUDGES
+    | BELOW_LOADING
+    | {"loading", "progress", "report", "redact", "panel", "bundle", "stories"},
     "progress": BASE,
     "lab": BASE,
     "page": BASE,
     "headless": BASE | {"lab", "page"},
     "panel": BASE | {"workbook", "analysis", "panel"},
+    "bundle": VIEW
+    | {"workbook", "bundle", "database", "report", "redact", "redact_patterns", "redact_tables", "headless"},
     "cli": BASE | {"workbook", "analysis"},
     "__init__": {"analysis", "errors", "window", "workbook"},
 }
