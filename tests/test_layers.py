@@ -68,16 +68,19 @@ ALLOWED = {
     "scenarios": JUDGES,
     "report": JUDGES | {"redact"},
     "ticket": BASE | {"analysis", "cells", "redact", "redact_patterns", "render", "statistics", "ticket"},
+    "redact_tables": BASE | {"database", "redact"},
     "redact_patterns": set(),
     "redact": BASE | {"redact_patterns"},
     "workbook": JUDGES
     | BELOW_LOADING
-    | {"loading", "progress", "report", "redact", "panel", "stories", "ticket"},
+    | {"bundle", "loading", "panel", "progress", "redact", "report", "stories", "ticket"},
     "progress": BASE,
     "lab": BASE,
     "page": BASE,
     "headless": BASE | {"lab", "page"},
     "panel": BASE | {"workbook", "analysis", "panel"},
+    "bundle": VIEW
+    | {"workbook", "bundle", "database", "report", "redact", "redact_patterns", "redact_tables", "headless"},
     "cli": BASE | {"workbook", "analysis"},
     "__init__": {"analysis", "errors", "window", "workbook"},
 }

@@ -335,6 +335,22 @@ ONE_OFF = ("run", "scheduler", "release")
 """Process types whose dynos run once and end (Dev Center, one-off dynos; Scheduler; release phase)."""
 
 
+# Evidence bundles
+BUNDLE_FILES = _limit(
+    "BUNDLE_FILES", 500, "files", "ours: a bundle has three for each result and one for each table"
+)
+BUNDLE_FREE_BYTES = _limit(
+    "BUNDLE_FREE_BYTES", 1 << 30, "bytes", "ours: what a bundle may grow to however small it is"
+)
+BUNDLE_RATIO = _limit("BUNDLE_RATIO", 250, "times", "ours: no log grows more, as of a gz that is loaded")
+BUNDLE_ROWS_PER_BYTE = _limit(
+    "BUNDLE_ROWS_PER_BYTE",
+    100,
+    "rows per byte",
+    "ours: a row of any table takes more than a twelfth of a bit",
+)
+
+
 @dataclass(frozen=True)
 class DynoType:
     """One dyno type: its memory quota in MB and, as a multiple of the quota, where it is killed (R15)."""
