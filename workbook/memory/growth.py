@@ -18,8 +18,8 @@ from workbook.memory.shapes import (
     MIN_BINS,
     Fit,
     Pool,
+    Shapes,
     daily_swing_mb,
-    fit_shapes,
     inner_slope,
     largest_jump,
     late_slope,
@@ -106,12 +106,13 @@ def _judged(
     base = quota or max(UNKNOWN_QUOTA_MB, level)
     least = percent_per_day / 100 * base / 24
     pool = Pool(used, daily=hours >= LONG_SPAN_H)
-    rough, _ = fit_shapes(pool, float(bins))
+    fitted = Shapes(pool)
+    rough, _ = fitted.best(float(bins))
     rho = pool.rho(min(rough.values(), key=lambda fit: fit.bic(float(bins))).residuals)
     ne = max(6.0, bins * (1 - rho) / (1 + rho))
-    shapes, where = fit_shapes(pool, ne)
+    shapes, where = fitted.best(ne)
 
-    line, beta, inverse = pool.fit(pool.u, daily=True)
+    line, beta, inverse = pool.fit(pool.line, daily=True)
     slope = float(beta[0])
     freedom = max(1, bins - line.k)
     se = math.sqrt(max(float(inverse[0, 0]) * line.rss / freedom, 0.0)) * math.sqrt(bins / ne)
