@@ -18,6 +18,21 @@ MOST_CELLS = 2_000_000
 """Pairs of places that are looked at in one go when steps are sought: 16 MB each."""
 
 
+def median(values: Array) -> float:
+    """Return the median of one or more values; numpy's own takes ten times as long for so few."""
+    n = len(values)
+    low, high = (n - 1) // 2, n // 2
+    parted = np.partition(values, (low, high))
+    return float(parted[low] + parted[high]) / 2
+
+
+def less_means(values: Array, first: NDArray[np.intp]) -> Array:
+    """Return the values, or each column of them, less the mean of their piece; pieces begin at the places ``first``."""
+    sizes = np.diff(first, append=len(values))
+    means = np.add.reduceat(values, first, axis=0) / (sizes if values.ndim == 1 else sizes[:, None])
+    return np.asarray(values - np.repeat(means, sizes, axis=0))
+
+
 def mann_kendall(series: Sequence[Array]) -> tuple[float, float, float, float]:
     """Return S, its variance, z and the one-sided p (growth) of Mann-Kendall's test, pooled over the series.
 
@@ -30,7 +45,7 @@ def mann_kendall(series: Sequence[Array]) -> tuple[float, float, float, float]:
             continue
         first, second = _pairs(n)
         total += float(np.sign(values[second] - values[first]).sum())
-        ties = np.unique(values, return_counts=True)[1].astype(float)
+        ties = np.diff(np.flatnonzero(np.diff(np.sort(values), prepend=-np.inf)), append=n).astype(float)
         plain = (n * (n - 1) * (2 * n + 5) - float((ties * (ties - 1) * (2 * ties + 5)).sum())) / 18
         variance += plain * max(1.0, _hamed_rao(values))
     if variance <= 0:
@@ -44,7 +59,7 @@ def _hamed_rao(values: Array) -> float:
     if n < 9:
         return 1.0
     x = np.arange(n, dtype=float)
-    detrended = values - x * float(np.median(pair_slopes(x, values)))
+    detrended = values - x * median(pair_slopes(x, values))
     place = ranks(detrended)
     place = place - place.mean()
     spread = float((place**2).sum())
@@ -86,7 +101,7 @@ def pair_slopes(x: Array, y: Array) -> Array:
 def sen_slope(segments: Sequence[tuple[Array, Array]]) -> float:
     """Return the median slope (Theil-Sen) of all pairs of points of one segment; nan without a pair."""
     slopes = [pair_slopes(x, y) for x, y in segments if len(x) > 1]
-    return float(np.median(np.concatenate(slopes))) if slopes else math.nan
+    return median(np.concatenate(slopes)) if slopes else math.nan
 
 
 def step_positions(values: Array, most: int = 3, shortest: int = 3) -> list[tuple[float, list[int]]]:

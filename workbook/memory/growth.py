@@ -127,7 +127,7 @@ def _judged(
     sat, satlin = shapes.get("sat"), shapes.get("satlin")
     bic.setdefault("sat", math.inf)
     logarithmic = bool(sat and sat.logarithmic and bic["sat"] < bic["lin"])
-    teeth = float(np.median(np.concatenate([one.teeth_mb for one in used])))
+    teeth = trend.median(np.concatenate([one.teeth_mb for one in used]))
 
     if grows:
         stepped = bic["step"] < bic["lin"] and inner < INNER_SHARE * slope and big > 0.04 * base
@@ -189,8 +189,8 @@ def _judged(
 
 
 def _rise(used: Sequence[Segment]) -> float:
-    rises = [float(np.median(one.floor_mb[-3:]) - np.median(one.floor_mb[:3])) for one in used]
-    return float(np.median(rises))
+    rises = [trend.median(one.floor_mb[-3:]) - trend.median(one.floor_mb[:3]) for one in used]
+    return trend.median(np.array(rises))
 
 
 def _without_trend(

@@ -44,7 +44,7 @@ class Pool:
 
     def __init__(self, segments: Sequence[Segment], daily: bool):
         self.sizes = np.array([len(one.floor_mb) for one in segments])
-        self.first = np.r_[0, np.cumsum(self.sizes)[:-1]]
+        self.first = np.cumsum(self.sizes) - self.sizes
         self.of = np.repeat(np.arange(len(segments)), self.sizes)
         self.u = np.concatenate([one.uptime_h for one in segments])
         self.y = np.concatenate([one.floor_mb for one in segments])
@@ -58,13 +58,16 @@ class Pool:
 
     def centre(self, values: Array) -> Array:
         """Return the values, or each column of them, less their mean in each life."""
-        sums = np.add.reduceat(values, self.first, axis=0)
-        means = sums / (self.sizes if values.ndim == 1 else self.sizes[:, None])
-        return np.asarray(values - means[self.of])
+        return trend.less_means(values, self.first)
 
     def split(self, values: Array) -> list[Array]:
         """Return the values life by life."""
         return np.split(values, self.first[1:])
+
+    def pieces(self, where: Sequence[Sequence[int]]) -> NDArray[np.intp]:
+        """Return the places at which a life begins or steps; ``where`` has the steps of each life."""
+        found = [first + at for first, steps in zip(self.first, where, strict=True) for at in (0, *steps)]
+        return np.array(found, dtype=np.intp)
 
     def fit(self, *curves: Array, daily: bool = False) -> tuple[Fit, Array, Array]:
         """Return the fit, the coefficients of the centred curves, and their covariance for noise of variance 1."""
@@ -189,31 +192,28 @@ def _stepped(
     pool: Pool, values: Array, choices: list[list[tuple[float, list[int]]]], ne: float
 ) -> tuple[Fit, tuple[int, ...]]:
     """Return the best piecewise constant and how many steps each life has: they are added where they help most."""
-    taken = [0] * len(choices)
-    rss, k = sum(choice[0][0] for choice in choices), len(choices)
+    sums = np.full((len(choices), max(map(len, choices))), np.inf)
+    for life, choice in enumerate(choices):
+        sums[life, : len(choice)] = [rss for rss, _ in choice]
+    counts = np.arange(sums.shape[1])
+    lives, taken = np.arange(len(choices)), np.zeros(len(choices), dtype=int)
 
-    def bic(rss: float, k: int) -> float:
-        return ne * math.log(max(rss, 1e-9 * pool.n) / pool.n) + k * math.log(ne)
+    def bic(rss: Array, k: Array) -> Array:
+        return np.asarray(ne * np.log(np.maximum(rss, 1e-9 * pool.n) / pool.n) + k * math.log(ne))
 
     while True:
-        tries = [
-            (rss - choice[taken[i]][0] + choice[count][0], k + 2 * (count - taken[i]), i, count)
-            for i, choice in enumerate(choices)
-            for count in range(taken[i] + 1, len(choice))
-        ]
-        better = min(((bic(*one[:2]), one[2], one[3]) for one in tries), default=(math.inf, 0, 0))
-        if better[0] >= bic(rss, k):
+        own = sums[lives, taken]
+        more = counts - taken[:, None]
+        k = len(choices) + 2 * taken.sum()
+        tries = bic(own.sum() - own[:, None] + sums, k + 2 * more)
+        tries[more <= 0] = np.inf
+        life, count = np.unravel_index(int(np.argmin(tries)), tries.shape)
+        if tries[life, count] >= bic(own.sum(), k):
             break
-        taken[better[1]] = better[2]
-        rss = sum(choice[count][0] for choice, count in zip(choices, taken, strict=True))
-        k = len(choices) + 2 * sum(taken)
-    where = _chosen(choices, tuple(taken))
-    residuals = [
-        piece - piece.mean()
-        for one, positions in zip(pool.split(values), where, strict=True)
-        for piece in np.split(one, positions)
-    ]
-    return Fit(rss, k, np.concatenate(residuals)), tuple(taken)
+        taken[life] = count
+    steps = tuple(int(count) for count in taken)
+    residuals = trend.less_means(values, pool.pieces(_chosen(choices, steps)))
+    return Fit(float(own.sum()), int(k), residuals), steps
 
 
 def _chosen(choices: list[list[tuple[float, list[int]]]], counts: tuple[int, ...]) -> list[list[int]]:
@@ -232,9 +232,9 @@ def largest_jump(segments: Sequence[Segment], wide: int = 6) -> tuple[float, flo
         full = n - wide + 1
         before, after = middles[np.maximum(at - wide, 0)], middles[np.minimum(at, full - 1)]
         for place in np.flatnonzero(at < wide):
-            before[place] = np.median(y[: at[place]])
+            before[place] = trend.median(y[: at[place]])
         for place in np.flatnonzero(at + wide > n):
-            after[place] = np.median(y[at[place] :])
+            after[place] = trend.median(y[at[place] :])
         jumps = after - before
         jumps[_fastest_rises(y)[at] < SUDDEN_SHARE * jumps] = 0.0
         place = int(np.argmax(jumps))
@@ -276,13 +276,8 @@ def daily_swing_mb(used: Sequence[Segment], base: float, ne: float, *, leaks: bo
 
 def inner_slope(pool: Pool, where: Sequence[Sequence[int]]) -> float:
     """Return the common slope inside the pieces between steps, least squares."""
-    pieces = [
-        piece
-        for one, positions in zip(np.split(np.arange(pool.n), pool.first[1:]), where, strict=True)
-        for piece in np.split(one, positions)
-    ]
-    x = np.concatenate([pool.u[piece] - pool.u[piece].mean() for piece in pieces])
-    y = np.concatenate([pool.y[piece] - pool.y[piece].mean() for piece in pieces])
+    first = pool.pieces(where)
+    x, y = trend.less_means(pool.u, first), trend.less_means(pool.y, first)
     return float((x * y).sum() / max(float((x**2).sum()), 1e-9))
 
 
