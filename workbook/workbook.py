@@ -41,6 +41,7 @@ _HOW_TO_GET = {
     "database_facts": "`heroku pg:info > pg-info.txt`",
     "backups": "`heroku pg:backups > backups.txt`",
     "table_statistics": "`heroku pg:cache-hit > cache-hit.txt`",
+    "builds": "the output of `git push heroku`, copied from the terminal, a CI or the dashboard",
     "transcript": "the terminal, copied whole",
     "database_samples": "lines of app[heroku-postgres], as the log of a production plan has them",
     "sources": "any export",
