@@ -271,6 +271,31 @@ SUPPORT_CLOSES_HOUR = _limit(
 # Builds
 BUILD_MINUTES = _limit("BUILD_MINUTES", 15, "min", "book ch. 7; Dev Center, slug compiler: limits")
 BUILD_SHARE = _limit("BUILD_SHARE", 0.8, "share", "ours: a build this near to its limit is called slow")
+ASSETS_COMMON_S = _limit(
+    "ASSETS_COMMON_S", 120, "s", "book ch. 7: 35 s is fast, several minutes are common; ours: two are several"
+)
+ASSETS_SLOW_S = _limit("ASSETS_SLOW_S", 600, "s", "book ch. 7: ten minutes or longer were seen")
+SLUG_MB = _limit("SLUG_MB", 500, "MB", "Dev Center, slug compiler: most, compressed (max is 500M)")
+SLUG_SOFT_MB = _limit("SLUG_SOFT_MB", 300, "MB", "builds warn: exceeds our soft limit (300 MB)")
+BUILD_TREND_COUNT = _limit("BUILD_TREND_COUNT", 8, "builds", "ours: fewer do not show a trend")
+BUILD_TREND_ALPHA = _limit(
+    "BUILD_TREND_ALPHA", 0.01, "probability", "ours: that chance alone makes builds rise so"
+)
+BUILD_TREND_TIMES = _limit(
+    "BUILD_TREND_TIMES",
+    1.2,
+    "ratio",
+    "ours: from the first to the last build; a smaller rise does not matter",
+)
+BUILD_TREND_DAYS = _limit("BUILD_TREND_DAYS", 90, "days", "ours: a limit that is met later can wait")
+BUILD_MATCH_S = _limit("BUILD_MATCH_S", 60, "s", "ours: a release this near to a build's end is of it")
+
+# Boots
+BOOT_LIMIT_S = _limit("BOOT_LIMIT_S", 60, "s", "Dev Center, error codes: R10, boot timeout")
+BOOT_SHARE = _limit("BOOT_SHARE", 0.5, "share", "ours: a busy host doubles the time of a boot")
+H20_S = _limit("H20_S", 75, "s", "Dev Center, error codes: H20, the router waits so long for a dyno to boot")
+BOOT_COUNT = _limit("BOOT_COUNT", 5, "boots", "ours: fewer do not show a usual time")
+
 SLOW_BUILD_MINUTES = _limit("SLOW_BUILD_MINUTES", 10, "min", "book ch. 7: ten minutes or more were seen")
 
 # Support

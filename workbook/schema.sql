@@ -764,6 +764,22 @@ CREATE TABLE IF NOT EXISTS build_steps (
     output VARCHAR
 );
 
+-- One row for each time that a shell did not find a program on the dyno.
+CREATE TABLE IF NOT EXISTS missing_binaries (
+    -- file
+    source_id INTEGER NOT NULL,
+    -- physical line, from 1
+    line BIGINT NOT NULL,
+    -- when it was written; NULL in a paste
+    time TIMESTAMP,
+    -- dyno, such as web.1; NULL when a paste does not show it
+    dyno VARCHAR,
+    -- the program, as it was called
+    program VARCHAR,
+    -- the line of the shell
+    text VARCHAR
+);
+
 -- One row for each command in a pasted session, and for each sentence that a command answered.
 CREATE TABLE IF NOT EXISTS transcript (
     -- file

@@ -42,6 +42,7 @@ _HOW_TO_GET = {
     "backups": "`heroku pg:backups > backups.txt`",
     "table_statistics": "`heroku pg:cache-hit > cache-hit.txt`",
     "builds": "the output of `git push heroku`, copied from the terminal, a CI or the dashboard",
+    "missing_binaries": "the terminal with `heroku run bash`, or the log of the dyno",
     "transcript": "the terminal, copied whole",
     "database_samples": "lines of app[heroku-postgres], as the log of a production plan has them",
     "sources": "any export",

@@ -53,7 +53,8 @@ _SUCCESS = re.compile(
 _VERSION = re.compile(r"(?:^Released |^Launching\.\.\. ?done, )v(?P<version>\d{1,9})\b")
 _DEPLOYED = re.compile(r"^https?://(?P<host>[a-z0-9-]+)\.herokuapp\.com/? deployed to Heroku")
 _SIZE = re.compile(
-    r"(?:^Done: |^Compressing\.\.\. ?done, |\bCompiled slug size(?::| is) )(?P<size>\d{1,6}(?:\.\d{1,3})?) ?(?P<unit>[KMG])i?B?\b"
+    r"(?:^Done: |^Compressing\.\.\. ?done, |\bCompiled slug size(?::| is) |^Warning: Your? slug size \()"
+    r"(?P<size>\d{1,6}(?:\.\d{1,3})?) ?(?P<unit>[KMG])i?B?\b"
 )
 _MB_OF = {"K": 1 / 1024, "M": 1.0, "G": 1024.0}
 _OWN_TIME = re.compile(

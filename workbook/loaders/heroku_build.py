@@ -172,6 +172,11 @@ class _Step:
             return round((until - self.time).total_seconds(), 6)
         return printed
 
+    @property
+    def does_work(self) -> bool:
+        """Whether it builds something: what is fetched and detected comes before."""
+        return _build_facts.kind_of(self.heading) in ("assets", "dependencies", "slug", "launch")
+
     def printed(self) -> float | None:
         """What the output itself says that the step took, in s."""
         return _Step(self.at, self.heading, None, self.output).seconds(None)
@@ -202,9 +207,8 @@ class _Build:
             return bool(self.steps) or self.is_pushed
         kind = _build_facts.kind_of(line.heading)
         again = kind in ("assets", "slug", "launch") and line.heading in [step.heading for step in self.steps]
-        first = _build_facts.is_first_heading(line.heading) and len(self.steps) > 0 and bool(
-            self.detected or self.facts.get("stack")
-        )  # fmt: skip
+        begun = self.detected or self.facts.get("stack") or any(step.does_work for step in self.steps)
+        first = _build_facts.is_first_heading(line.heading) and bool(begun)
         return self.is_pushed or "version" in self.facts or again or first
 
     def take(self, line: _build_facts.Line, time: datetime | None) -> None:
