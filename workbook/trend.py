@@ -149,11 +149,13 @@ def _steps(series: Sequence[Array], most: int, shortest: int) -> list[list[tuple
         back.append(np.argmin(through, axis=1))
         best = np.take_along_axis(through, back[-1][:, None, :], axis=1)[:, 0]
         rss.append(best)
-    return [_walked([one[place] for one in rss], [one[place] for one in back], n) for place, n in enumerate(sizes)]
+    return [
+        _walked([one[place] for one in rss], [one[place] for one in back], n) for place, n in enumerate(sizes)
+    ]
 
 
 def _walked(rss: Sequence[Array], back: Sequence[NDArray[np.intp]], n: int) -> list[tuple[float, list[int]]]:
-    """Return the sum of squares of 0, 1, … steps in the first n values, and the steps, walked from the last one back."""
+    """Return the sum of squares of 0, 1, … steps in the first n values, and the steps."""
     found: list[tuple[float, list[int]]] = [(float(rss[0][n]), [])]
     for count in range(1, len(rss)):
         if not np.isfinite(rss[count][n]):

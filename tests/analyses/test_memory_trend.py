@@ -351,7 +351,13 @@ def swap_bins(values: np.ndarray) -> half_hours.HalfHours:
     marks = dict.fromkeys(("is_mixed", "is_unequal", "is_reported", "has_states", "has_pages"), False)
     swaps = {"swap_mb": values, "swap_most_mb": values}
     frame = pd.DataFrame(
-        times | life | {"life_seen_until": last.iloc[-1]} | levels | marks | swaps | {"samples": 30, "gap_s": 60.0}
+        times
+        | life
+        | {"life_seen_until": last.iloc[-1]}
+        | levels
+        | marks
+        | swaps
+        | {"samples": 30, "gap_s": 60.0}
     )
     return half_hours.by_dyno(frame)["web.1"]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -94,7 +95,8 @@ def by_dyno(frame: pd.DataFrame) -> dict[str, HalfHours]:
     is_dyno = np.diff(dynos, prepend=-1) != 0
     lives = np.cumsum(is_dyno | (np.diff(begins, prepend=-1) != 0) | (np.diff(boots, prepend=-2) != 0))
     columns: dict[str, NDArray] = {
-        name: frame[column].to_numpy("datetime64[us]").astype(np.int64) / 1e6 for name, column in _TIMES.items()
+        name: frame[column].to_numpy("datetime64[us]").astype(np.int64) / 1e6
+        for name, column in _TIMES.items()
     }
     columns |= {name: frame[name].to_numpy(float, na_value=np.nan) for name in _MEASURED}
     columns |= {name: frame[name].fillna(False).to_numpy(bool) for name in ("is_mixed", "is_unequal")}
@@ -105,11 +107,9 @@ def by_dyno(frame: pd.DataFrame) -> dict[str, HalfHours]:
     found = {}
     for first, last in zip(firsts, [*firsts[1:], len(frame)], strict=True):
         own = slice(first, last)
-        found[str(names[first])] = HalfHours(
-            life=lives[own] - lives[first],
-            **{name: values[own] for name, values in columns.items()},
-            **{name: bool(values[own].any()) for name, values in marks.items()},
-        )
+        values: dict[str, Any] = {name: column[own] for name, column in columns.items()}
+        values |= {name: bool(mark[own].any()) for name, mark in marks.items()}
+        found[str(names[first])] = HalfHours(life=lives[own] - lives[first], **values)
     return found
 
 

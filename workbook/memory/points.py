@@ -62,10 +62,11 @@ def _fitted(one: Life, judged: Judgement, since_s: float | None) -> Array:
     """Return the line through the warm floors of one life; NaN where there is none."""
     uptime, level = one.segment.uptime_h, one.segment.floor_mb
     warm = uptime > BOOT_H
-    grew = judged.verdict == "leak" and judged.slope is not None and since_s is not None and one.begin_s >= since_s
-    if not grew or warm.sum() < 2:
+    grew = judged.verdict == "leak" and since_s is not None and one.begin_s >= since_s
+    slope = judged.slope
+    if not grew or slope is None or warm.sum() < 2:
         return np.full(len(uptime), np.nan)
-    line = (level - judged.slope * uptime)[warm].mean() + judged.slope * uptime
+    line = (level - slope * uptime)[warm].mean() + slope * uptime
     return np.asarray(np.where(warm, line, np.nan))
 
 

@@ -111,7 +111,9 @@ class Shapes:
             "const": [pool.fit(daily=daily)[0] for daily in rhythms],
             "lin": [pool.fit(pool.line, daily=daily)[0] for daily in rhythms],
             "sat": [
-                fit for daily in rhythms for fit in _saturating(pool, curves, scales, logarithms, False, daily)
+                fit
+                for daily in rhythms
+                for fit in _saturating(pool, curves, scales, logarithms, False, daily)
             ],
             "satlin": [
                 fit
@@ -207,7 +209,7 @@ def _stepped(
         k = len(choices) + 2 * taken.sum()
         tries = bic(own.sum() - own[:, None] + sums, k + 2 * more)
         tries[more <= 0] = np.inf
-        life, count = np.unravel_index(int(np.argmin(tries)), tries.shape)
+        life, count = divmod(int(np.argmin(tries)), tries.shape[1])
         if tries[life, count] >= bic(own.sum(), k):
             break
         taken[life] = count
@@ -237,9 +239,9 @@ def largest_jump(segments: Sequence[Segment], wide: int = 6) -> tuple[float, flo
             after[place] = trend.median(y[at[place] :])
         jumps = after - before
         jumps[_fastest_rises(y)[at] < SUDDEN_SHARE * jumps] = 0.0
-        place = int(np.argmax(jumps))
-        if jumps[place] > best:
-            best, where = float(jumps[place]), float(one.clock_h[at[place]])
+        largest = int(np.argmax(jumps))
+        if jumps[largest] > best:
+            best, where = float(jumps[largest]), float(one.clock_h[at[largest]])
     return best, where
 
 
