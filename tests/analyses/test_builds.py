@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from workbook import Window, Workbook
+from workbook import Window, Workbook, trend
 from workbook.analyses import builds
 from workbook.analysis import Finding
 
@@ -324,6 +324,17 @@ def test_a_trend_is_told_only_when_it_is_real():
     rising = rows_of([300.0 + 10 * n for n in range(20)])
     assert trend_of(rising.assign(is_cold=True)) is None
     assert trend_of(rising.assign(time=pd.NaT)) is None
+
+
+def test_builds_that_got_longer_at_once_have_no_day_on_which_they_meet_the_limit():
+    # the test for a trend alone would take this step for one
+    rows = rows_of([294.0, 303, 297, 306, 299, 301, 496, 499, 504, 498, 503, 507])
+    assert trend.mann_kendall([rows["seconds"].to_numpy()])[3] < 0.01
+    assert trend_of(rows) is None
+    assert (
+        "Builds got longer at once, with v7: from 5 min 0 s to 8 min 21 s, 55.7 % of the limit of 15 min;"
+        " no steady rise is seen."
+    ) in [one.title for one in builds.findings(rows)]
 
 
 def test_a_trend_that_is_far_from_the_limit_is_a_note():

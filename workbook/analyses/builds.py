@@ -31,6 +31,7 @@ import pandas as pd
 
 from workbook import charts, limits, trend, words
 from workbook.analysis import Finding, Query, cite, largest, numbers_of
+from workbook.trend import Array
 from workbook.window import Window
 
 if TYPE_CHECKING:
@@ -554,6 +555,7 @@ def _trend(builds: pd.DataFrame) -> list[Finding]:
             some["seconds"].notna()
             & some["time"].notna()
             & ~some["is_cold"].fillna(False).astype(bool)
+            & ~some["cached"].fillna(False).astype(bool)
             & ~some["outcome"].isin(["timed_out", "failed", "too_large"])
         ]
         # what steps print is less than the whole: the two are not one series
@@ -577,6 +579,8 @@ def _rise(series: pd.DataFrame, is_least: bool) -> Finding | None:
     before = now - slope * days[-1]
     if slope <= 0 or before <= 0 or now < limits.BUILD_TREND_TIMES * before:
         return None
+    if step := _step(series, seconds, seconds - slope * days):
+        return step
     # Sen's interval of the slope: the ranks that lie 1.96 standard deviations of S around the median
     reach = limits.Z_95 * variance**0.5
     low = slopes[max(int((len(slopes) - reach) / 2), 0)]
@@ -612,6 +616,28 @@ def _rise(series: pd.DataFrame, is_least: bool) -> Finding | None:
         reference=REFERENCE,
         confidence="medium",
         about=_about(series),
+    )
+
+
+def _step(series: pd.DataFrame, seconds: Array, level: Array) -> Finding | None:
+    """Return that builds got longer at once, where that fits them better than a steady rise does: it meets no limit."""
+    line = float(((level - np.median(level)) ** 2).sum())
+    fits = trend.step_positions(seconds, most=1)
+    if len(fits) < 2 or fits[1][0] >= line:
+        return None
+    at = fits[1][1][0]
+    before, after = float(np.median(seconds[:at])), float(np.median(seconds[at:]))
+    first = series.iloc[at]
+    return Finding(
+        "note",
+        f"Builds got longer at once, with {_named(first)}: from {_s(before)} to {_s(after)},"
+        f" {words.share(after / _LIMIT_S)} of the limit of {limits.BUILD_MINUTES} min; no steady rise is seen.",
+        numbers={"builds": len(series), "before_s": round(before, 3), "after_s": round(after, 3)},
+        evidence=_cited(series.iloc[[at, at - 1]]),
+        next_step="Compare the steps of the two builds; a new dependency or a lost cache shows there.",
+        reference=REFERENCE,
+        confidence="medium",
+        about=_about(series.iloc[[at]]),
     )
 
 
@@ -666,7 +692,7 @@ def _cache(builds: pd.DataFrame) -> list[Finding]:
 
 def _changes(builds: pd.DataFrame) -> list[Finding]:
     """The builds before which the buildpack or the stack changed, and what the first full build cost."""
-    found = []
+    found: list[Finding] = []
     changed = builds["is_changed"].fillna(False).astype(bool)
     for change, some in builds.groupby(changed.cumsum(), sort=True):
         if not change or len(found) == MOST_TOLD:
@@ -843,7 +869,9 @@ def chart(rows: pd.DataFrame) -> alt.TopLevelMixin:
     if builds.empty:
         return charts.empty("no build with a time")
     builds["how"] = [_how(row) for _, row in builds.iterrows()]
-    builds["told"] = builds["is_least"].fillna(True).map({True: "what its steps print", False: "whole"})
+    builds["told"] = (
+        builds["is_least"].fillna(True).astype(bool).map({True: "what its steps print", False: "whole"})
+    )
     builds["build"] = [_label(row, number) for number, (_, row) in enumerate(builds.iterrows(), 1)]
     used = [word for word in _HOW if word in set(builds["how"])]
     base = alt.Chart(builds).encode(
@@ -855,6 +883,7 @@ def chart(rows: pd.DataFrame) -> alt.TopLevelMixin:
             "told:N",
             title="time",
             scale=alt.Scale(domain=["whole", "what its steps print"], range=[0.95, 0.5]),
+            legend=alt.Legend() if builds["told"].nunique() > 1 else None,
         ),
         tooltip=[
             alt.Tooltip("build:N"),
@@ -873,7 +902,7 @@ def chart(rows: pd.DataFrame) -> alt.TopLevelMixin:
         order = list(dict.fromkeys(builds["build"]))
         x = alt.X(
             "build:N",
-            title="build, in their order",
+            title="builds in their order",
             sort=order,
             axis=alt.Axis(labelAngle=-40, labelOverlap=True),
         )
@@ -891,6 +920,8 @@ def chart(rows: pd.DataFrame) -> alt.TopLevelMixin:
         ]
     share = float(builds["seconds"].max()) / _LIMIT_S
     subtitle = f"the longest: {words.share(share)} of the limit of {limits.BUILD_MINUTES} min"
+    if builds["is_least"].fillna(True).astype(bool).all():
+        subtitle += "; only what their steps print"
     said = f"The times of {words.plural(len(builds), 'build')}, {subtitle}."
     plain = alt.layer(*layers).properties(width=charts.WIDTH, height=charts.HEIGHT)
     return charts.theme(charts.describe(plain, said), "How long builds take", subtitle)

@@ -17,9 +17,9 @@ _RUNNING = re.compile(
     r"(?:up|connecting|starting|done|provisioning)\b.*?(?P<dyno>run\.\d{1,9})\b.*"
 )
 _MISSING = re.compile(
-    r"(?:\S*\b(?:ba|da|k|z|a)?sh: (?:line \d+: |\d+: )?(?P<program>[\w.+/-]+): (?:command )?not found"
-    r"|\S+: line \d+: (?P<in_script>[\w.+/-]+): command not found"
-    r"|(?:\S*/)?env: ['\"‘]?(?P<by_env>[\w.+-]+)['\"’]?: No such file or directory)\s*"
+    r"(?:-?(?:[\w.+-]*/)*(?:ba|da|k|z|a)?sh: (?:line \d+: |\d+: )?(?P<program>[\w.+/-]+): (?:command )?not found"
+    r"|[\w.+/-]+: line \d+: (?P<in_script>[\w.+/-]+): command not found"
+    r"|(?:[\w.+-]*/)*env: ['\"‘]?(?P<by_env>[\w.+-]+)['\"’]?: No such file or directory)\s*"
 )
 
 EXAMPLES = (

@@ -11,10 +11,10 @@ CLAIMS = r"""
     AND (contains(message, ' not found') OR contains(message, ': No such file or directory'))
     AND regexp_matches(
         rtrim(message),
-        '^(?:\S*\b(?:ba|da|k|z|a)?sh: (?:line \d+: |\d+: )?[\w.+/-]+: (?:command )?not found'
-        || '|\S+: line \d+: [\w.+/-]+: command not found'
-        || '|(?:\S*/)?env: [''"‘]?[\w.+-]+[''"’]?: No such file or directory'
-        || '|(?:.{0,80}\s)?exec: "[\w.+/-]+": executable file not found in \$PATH)$'
+        '^(?:-?(?:[\w.+-]*/)*(?:ba|da|k|z|a)?sh: (?:line \d+: |\d+: )?[\w.+/-]+: (?:command )?not found'
+        || '|[\w.+/-]+: line \d+: [\w.+/-]+: command not found'
+        || '|(?:[\w.+-]*/)*env: [''"‘]?[\w.+-]+[''"’]?: No such file or directory'
+        || '|(?:\d{4}/\d\d/\d\d \d\d:\d\d:\d\d )?exec: "[\w.+/-]+": executable file not found in \$PATH)$'
     )
 """
 
@@ -47,7 +47,8 @@ EXAMPLES = (
         "2024-02-03T04:05:08.101202+00:00 app[worker.1]: bin/start.sh: line 12: convert: command not found\n"
         "2024-02-03T04:05:09.101202+00:00 app[release.1234]: /usr/bin/env: ‘node’: No such file or directory\n"
         "2024-02-03T04:05:10.101202+00:00 app[web.1]: 2024/02/03 04:05:10 exec: \"wkhtmltopdf\": executable file not found in $PATH\n"
-        "2024-02-03T04:05:11.101202+00:00 app[web.1]: /bin/bash: line 1: /app/bin/jq: not found",
+        "2024-02-03T04:05:11.101202+00:00 app[web.1]: /bin/bash: line 1: /app/bin/jq: not found\n"
+        "2024-02-03T04:05:12.101202+00:00 app[run.7]: -bash: vim: command not found",
         (
             {"dyno": "web.1", "program": "ffmpeg"},
             {"program": "pdftk"},
@@ -55,11 +56,13 @@ EXAMPLES = (
             {"dyno": "release.1234", "program": "node"},
             {"program": "wkhtmltopdf"},
             {"program": "/app/bin/jq"},
+            {"dyno": "run.7", "program": "vim"},
         ),
     ),
 )  # fmt: skip
 
 NOT_MINE = (
+    '2024-02-03T04:05:06.101202+00:00 app[web.1]: {"path":"/orders","said":/usr/bin/env: ‘node’: No such file or directory',
     "2024-02-03T04:05:06.101202+00:00 app[web.1]: user 5: not found",
     "2024-02-03T04:05:06.101202+00:00 app[web.1]: push: product-7: not found",
     "2024-02-03T04:05:06.101202+00:00 heroku[web.1]: bash: wget: command not found",
