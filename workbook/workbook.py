@@ -38,6 +38,8 @@ _HOW_TO_GET = {
     "backups": "`heroku pg:backups > backups.txt`",
     "table_statistics": "`heroku pg:cache-hit > cache-hit.txt`",
     "transcript": "the terminal, copied whole",
+    "database_log": "lines of app[postgres.…], as the log of a production plan has them",
+    "app_requests": "lines of Rails or lograge, as the application logs them",
     "database_samples": "lines of app[heroku-postgres], as the log of a production plan has them",
     "sources": "any export",
 }
@@ -127,7 +129,8 @@ class Workbook:
         """Load what was copied from a terminal; return a LoadReport that shows what became of every line.
 
         Outputs of several commands, prompts, notices and lines of a log may stand in it in any order. Evidence cites
-        it by ``name``; another text of the same name stays beside it, as ``name (2)``. ``zone``, ``year``: see ``load``.
+        it by ``name``; another text of the same name stays beside it, as ``name (2)``. ``zone`` and ``year`` are for
+        times written without them.
         """
         if not isinstance(text, str) or not text.strip():
             raise UsageError(
