@@ -16,6 +16,15 @@ ROOT = Path(__file__).parents[1]
 START = "2024-03-04T12:00:00.000000+00:00 app[web.1]: "
 
 
+class Started(subprocess.Popen[bytes]):
+    """A process that does not outlive a test that fails."""
+
+    def __exit__(self, kind: Any, value: Any, traceback: Any) -> None:
+        if kind is not None:
+            self.kill()
+        super().__exit__(kind, value, traceback)
+
+
 def started(
     arguments: list[str | Path],
     *,
@@ -42,7 +51,7 @@ def started(
             signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
             resource.setrlimit(resource.RLIMIT_FSIZE, (largest_file, largest_file))
 
-    return subprocess.Popen(
+    return Started(
         [sys.executable, "-c", program, *map(str, arguments)],
         cwd=ROOT,
         stdout=subprocess.PIPE,

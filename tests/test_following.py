@@ -97,6 +97,43 @@ def test_a_file_that_begins_anew_is_followed_on(tmp_path, how, count):
         assert wb.sources()["log_lines"].tolist() == [20, count]
 
 
+def test_what_is_written_to_a_file_before_and_after_it_was_moved_away_is_loaded(tmp_path):
+    log, database = tmp_path / "app.log", tmp_path / "w.duckdb"
+    log.write_text(lines(0, 20))
+    with started(["load", "--follow", log, "--db", database], before=QUICK) as process:
+        until(database, 20)
+        with log.open("a") as writer:
+            writer.write(lines(20, 25))
+            log.rename(tmp_path / "app.log.1")
+            log.write_text("")
+            writer.write(lines(25, 30))
+            writer.flush()
+            until(database, 30)
+            # the last of the old one, with a line that no newline ends, and the first of the new one
+            writer.write(lines(30, 31).rstrip("\n"))
+        log.write_text(lines(100, 103, "later"))
+        until(database, 34)
+        ended(process)
+    with Workbook.open(database, read_only=True) as wb:
+        assert wb.sources()["log_lines"].tolist() == [31, 3]
+
+
+def test_what_lies_in_a_moved_file_and_in_its_successor_at_the_end_is_loaded(tmp_path):
+    log, database = tmp_path / "app.log", tmp_path / "w.duckdb"
+    log.write_text(lines(0, 20))
+    with started(
+        ["load", "--follow", log, "--db", database],
+        before="from workbook import following; following._PAUSE_S = 20",
+    ) as process:
+        until(database, 20)
+        with log.open("a") as writer:
+            writer.write(lines(20, 25))
+        log.rename(tmp_path / "app.log.1")
+        log.write_text(lines(100, 103, "later"))
+        ended(process)
+    assert len(messages(database)) == 28
+
+
 def test_a_file_cut_short_just_before_the_end_is_read_whole(tmp_path):
     log, database = tmp_path / "app.log", tmp_path / "w.duckdb"
     log.write_text(lines(0, 20))
@@ -168,7 +205,7 @@ def test_lines_wait_for_a_database_that_is_held(tmp_path, monkeypatch):
     log, database = tmp_path / "app.log", tmp_path / "w.duckdb"
     log.write_text(lines(0, 5))
     said = []
-    follower = following._Follower(following.lying(log), log, database, said.append, {})
+    follower = following._Follower(str(log), following._Held(log), database, said.append, {})
     with started(["sources", "--db", database], before=HOLD.format(database=str(database))) as process:
         while not database.exists():
             time.sleep(0.02)

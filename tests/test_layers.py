@@ -10,7 +10,20 @@ PACKAGE = Path(__file__).parents[1] / "workbook"
 BASE = {"errors", "window", "limits", "codes", "words", "palette"}
 BELOW_LOADING = BASE | {"database", "files"}
 VIEW = BASE | {"analysis", "charts", "render", "notebook_html", "cells", "timeline"}
-JUDGES = VIEW | {"changes", "databases", "harm", "jobs", "memory", "quota", "statistics", "suspects", "trend"}
+JUDGES = VIEW | {
+    "changes",
+    "checks",
+    "components",
+    "databases",
+    "harm",
+    "hosts",
+    "jobs",
+    "memory",
+    "quota",
+    "statistics",
+    "suspects",
+    "trend",
+}
 ALLOWED = {
     "errors": set(),
     "window": {"errors"},
@@ -22,6 +35,9 @@ ALLOWED = {
     "quota": {"limits"},
     "trend": set(),
     "changes": set(),
+    "components": set(),
+    "hosts": {"limits"},
+    "checks": {"limits", "codes", "components", "hosts", "checks"},
     "jobs": set(),
     "suspects": {"limits", "trend"},
     "memory": BASE | {"analysis", "charts", "memory", "quota", "trend"},
@@ -52,16 +68,19 @@ ALLOWED = {
     "scenarios": JUDGES,
     "report": JUDGES | {"redact"},
     "ticket": BASE | {"analysis", "cells", "redact", "redact_patterns", "render", "statistics", "ticket"},
+    "redact_tables": BASE | {"database", "redact"},
     "redact_patterns": set(),
     "redact": BASE | {"redact_patterns"},
     "workbook": JUDGES
     | BELOW_LOADING
-    | {"loading", "progress", "report", "redact", "panel", "stories", "ticket"},
+    | {"bundle", "loading", "panel", "progress", "redact", "report", "stories", "ticket"},
     "progress": BASE,
     "lab": BASE,
     "page": BASE,
     "headless": BASE | {"lab", "page"},
     "panel": BASE | {"workbook", "analysis", "panel"},
+    "bundle": VIEW
+    | {"workbook", "bundle", "database", "report", "redact", "redact_patterns", "redact_tables", "headless"},
     "cli": BASE | {"workbook", "analysis"},
     "__init__": {"analysis", "errors", "window", "workbook"},
 }

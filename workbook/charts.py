@@ -6,6 +6,7 @@ makes every time of the chart UTC: a browser elsewhere would otherwise shift tim
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 from collections.abc import Iterable, Iterator
@@ -143,6 +144,18 @@ def offline() -> None:
     alt.JupyterChart.enable_offline()
 
 
+@contextlib.contextmanager
+def unchecked() -> Iterator[None]:
+    """Make charts without checking each against the schema of Vega-Lite, which takes half of their time.
+
+    The tests check the charts of every question.
+    """
+    from altair.utils import schemapi
+
+    with schemapi.debug_mode(False):
+        yield
+
+
 def spec(chart: Any) -> dict[str, Any]:
     """Return the Vega-Lite specification as plain values, the same for the same chart whenever it is made."""
     made = chart if isinstance(chart, dict) else chart.to_dict()
@@ -258,6 +271,7 @@ __all__ = [
     "theme",
     "time_axis",
     "time_tooltip",
+    "unchecked",
     "utc",
     "with_marks",
 ]

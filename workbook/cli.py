@@ -1,4 +1,4 @@
-"""The command line: load, triage, run, report, ticket, sql, sources, tables, analyses, lab, notebook, redact, …"""
+"""The command line: load, triage, run, report, ticket, bundle, verify, sql, tables, lab, notebook, redact, …"""
 
 from __future__ import annotations
 
@@ -147,6 +147,26 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="leave the host in the curl command, so that it runs as it is",
     )
+    bundle = command(
+        "bundle",
+        "Write one zip with all that the findings stand on, to be checked elsewhere.",
+        paths="*",
+        window=True,
+    )
+    bundle.add_argument(
+        "-o", "--output", default="incident.zip", metavar="FILE", help="the file (default incident.zip)"
+    )
+    bundle.add_argument("--title", default="Performance investigation", help="title of the bundle")
+    bundle.add_argument("--notes", default="", help="text that stands in its report")
+    bundle.add_argument("--notebook", metavar="FILE/NAME", help="a notebook that goes with it")
+    bundle.add_argument("--whole", action="store_true", help="do not replace addresses, e-mails and tokens")
+    verify = commands.add_parser(
+        "verify",
+        help="Compute the numbers of a bundle anew.",
+        description="Compute the numbers of a bundle anew.",
+    )
+    verify.add_argument("bundle", metavar="FILE", help="the zip that workbook bundle wrote")
+    verify.add_argument("--debug", action="store_true", help="show a traceback when something fails")
     command("sources", "What was loaded, and where every line went.", table=True)
     command("tables", "Every table and column, with its meaning and unit.", table=True)
     command("analyses", "Every question, what it needs, and whether it can run now.", table=True)
@@ -410,6 +430,32 @@ def _some(places: list[str]) -> str:
     return ", ".join(places[:10]) + (f" and {more:,} more" if more > 0 else "")
 
 
+def _do_bundle(options: argparse.Namespace, _: list[str]) -> int:
+    window = _window(options)
+    with _open(options, read_only=True) as workbook:
+        loaded = _load(workbook, options)
+        results = workbook.investigate(window)
+        made = workbook.bundle(
+            options.output,
+            title=options.title,
+            notes=options.notes,
+            window=window,
+            redact=not options.whole,
+            results=results,
+            notebook=options.notebook,
+        )
+    _print(str(made))
+    return _exit(loaded, results[0], options)
+
+
+def _do_verify(options: argparse.Namespace, _: list[str]) -> int:
+    from workbook.workbook import Workbook
+
+    found = Workbook.verify(options.bundle)
+    _print(str(found))
+    return 0 if found.identical else 1
+
+
 def _do_table(options: argparse.Namespace, _: list[str]) -> int:
     from workbook import render
 
@@ -486,6 +532,8 @@ _COMMANDS = {
     "run": _do_run,
     "report": _do_report,
     "ticket": _do_ticket,
+    "bundle": _do_bundle,
+    "verify": _do_verify,
     "sources": _do_table,
     "tables": _do_table,
     "analyses": _do_analyses,

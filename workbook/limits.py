@@ -43,6 +43,13 @@ BACKGROUND_MS = _limit("BACKGROUND_MS", 5_000, "ms", "book ch. 4: longer work be
 HIGH_WAIT_MS = _limit(
     "HIGH_WAIT_MS", 5_000, "ms", "book ch. 4: an age of 5 s or more is too long in the queue"
 )
+PERSON_MS = _limit("PERSON_MS", 2_000, "ms", "ours; book ch. 4: nobody waits more than a few seconds")
+NEAR_H12_MS = _limit("NEAR_H12_MS", 25_000, "ms", "ours: five sixths of the 30 s limit")
+TIMEOUT_TUNED_MS = _limit("TIMEOUT_TUNED_MS", 5_000, "ms", "book ch. 4: a tuned application cuts at 5 s")
+TIMEOUT_MS = _limit("TIMEOUT_MS", 10_000, "ms", "book ch. 4: cut at 10 s or less; Dev Center: 10 or 15 s")
+TIMEOUT_USELESS_MS = _limit(
+    "TIMEOUT_USELESS_MS", 28_000, "ms", "book ch. 4: so near to 30 s a timeout makes no sense"
+)
 SLOW_MS = _limit("SLOW_MS", 5_000, "ms", "book ch. 4: more than five seconds")
 APDEX_T_S = _limit("APDEX_T_S", 0.5, "s", "book ch. 6: T = 0.5 s")
 APDEX_GOOD = _limit("APDEX_GOOD", 0.9, "score", "book ch. 6: 0.9 or higher is good")
@@ -115,6 +122,17 @@ WATCH_R14 = _limit(
     "WATCH_R14", 3, "lines in 10 min", "ours: R14 repeats every 20 to 40 s: an episode, no blip"
 )
 SWAP_MB = _limit("SWAP_MB", 50.0, "MB", "ours: a little swap that stays is normal today")
+MEMORY_SUM_MB = _limit(
+    "MEMORY_SUM_MB", 0.1, "MB", "ours: total, RSS, cache and swap are each rounded to 0.01 MB"
+)
+KILL_RATIO_2013 = _limit(
+    "KILL_RATIO_2013",
+    5.0,
+    "times the quota",
+    "R15 lines of 2013 (book ch. 3: 501 %; its text says 300 %)",
+    "",
+    "2014",
+)
 SWAP_BLOCKS = _limit("SWAP_BLOCKS", 4, "hours of a dyno", "ours: fewer do not show swap apart from its hour")
 SUSPECT_ALPHA = _limit(
     "SUSPECT_ALPHA", 0.01, "probability", "ours: that chance alone makes one of many routes a suspect"
@@ -217,6 +235,9 @@ ALIGN_VARIATION = _limit(
     "ALIGN_VARIATION", 0.1, "coefficient of variation", "ours: flat traffic fits anywhere"
 )
 
+# New Relic
+SPAN_HOURS = _limit("SPAN_HOURS", 12, "h", "book ch. 6: look at 12 or 24 hours; 30 minutes are too few")
+
 # Simulations
 SEED = _limit("SEED", 20130613, "seed", "ours: of every random number, so that a run can be repeated")
 
@@ -250,6 +271,36 @@ SUPPORT_CLOSES_HOUR = _limit(
 # Builds
 BUILD_MINUTES = _limit("BUILD_MINUTES", 15, "min", "book ch. 7; Dev Center, slug compiler: limits")
 BUILD_SHARE = _limit("BUILD_SHARE", 0.8, "share", "ours: a build this near to its limit is called slow")
+ASSETS_COMMON_S = _limit(
+    "ASSETS_COMMON_S", 120, "s", "book ch. 7: 35 s is fast, several minutes are common; ours: two are several"
+)
+ASSETS_SLOW_S = _limit("ASSETS_SLOW_S", 600, "s", "book ch. 7: ten minutes or longer were seen")
+SLUG_MB = _limit("SLUG_MB", 500, "MB", "Dev Center, slug compiler: most, compressed (max is 500M)")
+SLUG_SOFT_MB = _limit("SLUG_SOFT_MB", 300, "MB", "builds warn: exceeds our soft limit (300 MB)")
+BUILD_TREND_COUNT = _limit("BUILD_TREND_COUNT", 8, "builds", "ours: fewer do not show a trend")
+BUILD_TREND_ALPHA = _limit(
+    "BUILD_TREND_ALPHA", 0.01, "probability", "ours: that chance alone makes builds rise so"
+)
+BUILD_TREND_TIMES = _limit(
+    "BUILD_TREND_TIMES",
+    1.2,
+    "ratio",
+    "ours: from the first to the last build; a smaller rise does not matter",
+)
+BUILD_TREND_DAYS = _limit("BUILD_TREND_DAYS", 90, "days", "ours: a limit that is met later can wait")
+BUILD_MATCH_S = _limit("BUILD_MATCH_S", 60, "s", "ours: a release this near to a build's end is of it")
+
+# Boots
+BOOT_LIMIT_S = _limit("BOOT_LIMIT_S", 60, "s", "Dev Center, error codes: R10, boot timeout")
+BOOT_SHARE = _limit("BOOT_SHARE", 0.5, "share", "ours: a busy host doubles the time of a boot")
+H20_S = _limit("H20_S", 75, "s", "Dev Center, error codes: H20, the router waits so long for a dyno to boot")
+BOOT_COUNT = _limit("BOOT_COUNT", 5, "boots", "ours: fewer do not show a usual time")
+
+SLOW_BUILD_MINUTES = _limit("SLOW_BUILD_MINUTES", 10, "min", "book ch. 7: ten minutes or more were seen")
+
+# Support
+SUPPORT_OPENS = _limit("SUPPORT_OPENS", 6, "o'clock, Pacific", "book, afterword: from 6 AM, Monday to Friday")
+SUPPORT_CLOSES = _limit("SUPPORT_CLOSES", 18, "o'clock, Pacific", "book, afterword: to 6 PM")
 
 # Certificates
 EXPIRY_CRITICAL_DAYS = _limit(
@@ -337,6 +388,22 @@ ONE_OFF = ("run", "scheduler", "release")
 """Process types whose dynos run once and end (Dev Center, one-off dynos; Scheduler; release phase)."""
 
 
+# Evidence bundles
+BUNDLE_FILES = _limit(
+    "BUNDLE_FILES", 500, "files", "ours: a bundle has three for each result and one for each table"
+)
+BUNDLE_FREE_BYTES = _limit(
+    "BUNDLE_FREE_BYTES", 1 << 30, "bytes", "ours: what a bundle may grow to however small it is"
+)
+BUNDLE_RATIO = _limit("BUNDLE_RATIO", 250, "times", "ours: no log grows more, as of a gz that is loaded")
+BUNDLE_ROWS_PER_BYTE = _limit(
+    "BUNDLE_ROWS_PER_BYTE",
+    100,
+    "rows per byte",
+    "ours: a row of any table takes more than a twelfth of a bit",
+)
+
+
 @dataclass(frozen=True)
 class DynoType:
     """One dyno type: its memory quota in MB and, as a multiple of the quota, where it is killed (R15)."""
@@ -388,5 +455,5 @@ def kill_ratio(quota_mb: float, when: date | datetime | None) -> float:
     2013: 5 times in real lines (the book's prose says 3); since 2014: 2 times for up to 14 GB and 1.2 times above.
     """
     if when is not None and when.year <= 2013:
-        return 5.0
+        return KILL_RATIO_2013
     return 2.0 if quota_mb <= 14_336 else 1.2

@@ -459,8 +459,9 @@ class _Source:
             self.text.notes.append("lines are numbered by the events of the document")
         self.text.notes += reading.notes
         self.zone_note = reading.zone
+        told: set[int] = set()
         for table, frame in reading.tables.items():
-            self._keep_frame(table, frame)
+            self._keep_frame(table, frame, told)
         for line, reason, content in reading.unread:
             self.database.execute(
                 "INSERT INTO unread_lines VALUES ($id, $line, $reason, $text)",
@@ -470,7 +471,8 @@ class _Source:
         self.counts["joined"] += reading.joined
         self.counts["blank"] += sum(not line.strip() for line in lines) if reading.lines is None else 0
 
-    def _keep_frame(self, table: str, frame: pd.DataFrame) -> None:
+    def _keep_frame(self, table: str, frame: pd.DataFrame, told: set[int]) -> None:
+        """Keep the rows of a table; ``told`` are the lines that are rows of another one already."""
         if frame.empty:
             return
         if table == "log_lines":
@@ -486,7 +488,9 @@ class _Source:
                 f"INSERT INTO {table} BY NAME"
                 f" SELECT {self.source_id}::INTEGER AS source_id, * FROM incoming ORDER BY line"
             )
-            self.counts["log_lines"] += self.database.fetch("SELECT count(DISTINCT line) FROM incoming")[0][0]
+            lines = set(frame["line"]) - told
+            self.counts["log_lines"] += len(lines)
+            told |= lines
         finally:
             self.database.unregister("incoming")
 

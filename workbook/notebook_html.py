@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import html
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -26,6 +27,13 @@ def escaped(text: Any) -> str:
 def finding_html(finding: Finding) -> str:
     """Return the finding as HTML for a notebook: sentence, next step, and its lines folded."""
     return f'{_STYLE}<div class="wb">{_finding_div(finding)}</div>'
+
+
+def findings_html(findings: Iterable[Finding], weakened: Sequence[str] = ()) -> str:
+    """Return findings as HTML for a notebook, worst first, under what weakens them."""
+    said = "".join(_finding_div(finding) for finding in worst_first(findings))
+    scope = f'<p class="wb-scope">weakened: {escaped(" ".join(weakened))}</p>' if weakened else ""
+    return f'{_STYLE}<div class="wb">{scope}{said or "<p>Nothing was found here.</p>"}</div>'
 
 
 def result_html(result: Result) -> str:

@@ -60,15 +60,9 @@ printed AS (
     GROUP BY dyno
 ),
 dynos AS (
-    SELECT dyno
-    FROM dyno_samples
-    WHERE metric IN ('memory_total', 'memory_rss', 'memory_quota')
-        AND in_window(time, $start, $end)
+    SELECT dyno FROM dyno_samples
     UNION
-    SELECT dyno
-    FROM dyno_errors
-    WHERE code IN ('R14', 'R15')
-        AND in_window(time, $start, $end)
+    SELECT dyno FROM dyno_errors WHERE code IN ('R14', 'R15')
 )
 SELECT
     dynos.dyno,

@@ -16,7 +16,7 @@ import os
 import re
 import tempfile
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -86,6 +86,15 @@ def redact_file(path: str | Path, out: str | Path) -> Redaction:
     with _told(target, "read"), _reading(target) as lines:
         left = list(_leftovers(lines))
     return Redaction(dict(redactor.counts), count, left)
+
+
+def shared_folder(paths: Sequence[str]) -> str:
+    """Return the folder, with its slash, that holds all of the paths that are absolute; empty when there is none."""
+    absolute = [path for path in paths if Path(path).is_absolute()]
+    if not absolute:
+        return ""
+    shared = os.path.commonpath([str(Path(path).parent) for path in absolute])
+    return "" if shared == os.sep else shared + os.sep
 
 
 class Redactor:

@@ -10,7 +10,7 @@ import itertools
 import re
 import textwrap
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from workbook import words
@@ -250,6 +250,13 @@ def finding_html(finding: Finding) -> str:
     return notebook_html.finding_html(finding)
 
 
+def findings_html(findings: Iterable[Finding], weakened: Sequence[str] = ()) -> str:
+    """Return findings as HTML for a notebook, worst first, under what weakens them."""
+    from workbook import notebook_html
+
+    return notebook_html.findings_html(findings, weakened)
+
+
 def result_html(result: Result) -> str:
     """Return the result as HTML for a notebook, complete without a network: findings, picture, rows, SQL."""
     from workbook import notebook_html
@@ -281,6 +288,7 @@ __all__ = [
     "finding_html",
     "finding_markdown",
     "finding_text",
+    "findings_html",
     "findings_text",
     "frame_html",
     "load_html",

@@ -28,7 +28,7 @@ import pandas as pd
 from workbook import cells, charts, render, words
 from workbook.analysis import SEVERITIES, Finding, Result, worst_first
 from workbook.errors import WorkbookError
-from workbook.redact import Redactor
+from workbook.redact import Redactor, shared_folder
 
 ROWS_SHOWN = 100
 MOST_LIVE_BYTES = 1_500_000
@@ -308,7 +308,7 @@ def _paragraphs(notes: str) -> list[str]:
 def _redacted(
     results: Sequence[Result], sources: pd.DataFrame | None, notes: str
 ) -> tuple[list[Result], pd.DataFrame | None, str, Redactor]:
-    redactor = Redactor(_folder(sources))
+    redactor = Redactor("" if sources is None else shared_folder(list(map(str, sources["path"]))))
     for result in results:
         if "host" in result.table:
             for host in result.table["host"].dropna().unique():
@@ -316,17 +316,6 @@ def _redacted(
     kept = [_redacted_result(result, redactor) for result in results]
     files = None if sources is None else _redacted_frame(sources, redactor)
     return kept, files, redactor.text(notes), redactor
-
-
-def _folder(sources: pd.DataFrame | None) -> str:
-    """The folder, with its slash, that holds all sources given by an absolute path."""
-    paths = (
-        [] if sources is None else [str(path) for path in sources["path"] if Path(str(path)).is_absolute()]
-    )
-    if not paths:
-        return ""
-    shared = os.path.commonpath([str(Path(path).parent) for path in paths])
-    return "" if shared == os.sep else shared + os.sep
 
 
 def _redacted_result(result: Result, redactor: Redactor) -> Result:

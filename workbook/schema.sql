@@ -578,7 +578,7 @@ CREATE TABLE IF NOT EXISTS certificates (
     app VARCHAR,
     -- number of domains that use it, as a count; NULL when not printed
     domain_count BIGINT,
-    -- what printed it: certs, certs:info, certs:update, certs:add, openssl or checker
+    -- what printed it: certs, certs:info, certs:update, certs:add, openssl, pem or checker
     printed_by VARCHAR,
     -- place in the chain that was served: 0 for the server's own, 1 for the one that signed it; NULL outside of a chain
     position BIGINT,
@@ -706,6 +706,78 @@ CREATE TABLE IF NOT EXISTS dyno_hours (
     minutes BIGINT,
     -- share of the month's quota in percent, as printed
     percent DOUBLE
+);
+
+-- One row for each build whose output was pasted. When it is the same as one that the log tells of, the version says.
+CREATE TABLE IF NOT EXISTS builds (
+    -- file
+    source_id INTEGER NOT NULL,
+    -- first physical line of its output, from 1
+    line BIGINT NOT NULL,
+    -- when it began; NULL unless the lines carry times (of a CI)
+    time TIMESTAMP,
+    -- application; NULL when not printed
+    app VARCHAR,
+    -- release that it made, such as v26; NULL when it made none, or the paste was cut
+    version VARCHAR,
+    -- commit that was pushed, as git abbreviates it; NULL when not printed
+    commit VARCHAR,
+    -- buildpacks in their order: names, URLs, custom, and what they detected (Ruby/Rails); NULL when not printed
+    buildpacks VARCHAR,
+    -- stack that it was built on, such as Heroku-22; NULL when not printed
+    stack VARCHAR,
+    -- time from its first to its last line in s, without the release phase; NULL unless the lines carry times
+    seconds DOUBLE,
+    -- sum of the times that its steps print in s: the least that it took; NULL when none prints one
+    printed_seconds DOUBLE,
+    -- compressed size in MB (1,024 kB); NULL when not printed
+    slug_mb DOUBLE,
+    -- whether compiled assets came from the cache; false: they were compiled; NULL when the output does not say
+    cached BOOLEAN,
+    -- succeeded, failed, timed_out, too_large or release_failed; NULL when the paste does not show its end
+    outcome VARCHAR,
+    -- what was marked with "!", one a line; NULL when nothing was
+    message VARCHAR
+);
+
+-- One row for each step of a build: a line that begins with "----->", and what it says below.
+CREATE TABLE IF NOT EXISTS build_steps (
+    -- file
+    source_id INTEGER NOT NULL,
+    -- physical line of its heading, from 1
+    line BIGINT NOT NULL,
+    -- when it began; NULL unless the lines carry times
+    time TIMESTAMP,
+    -- its build: the line of it in builds, of the same file
+    build BIGINT,
+    -- place in its build, from 1
+    step BIGINT,
+    -- its heading, without what came of it
+    name VARCHAR,
+    -- what it does: assets, dependencies, buildpack, slug, launch or release_phase; NULL when its heading does not tell
+    kind VARCHAR,
+    -- time in s: what the buildpack prints, else a tool, else from the times of the lines; NULL without any of these
+    seconds DOUBLE,
+    -- whether something came from the cache; false: assets were compiled; NULL when the output does not say
+    cached BOOLEAN,
+    -- what stands below the heading, one line a line, without margin and git's "remote:"; NULL when nothing does
+    output VARCHAR
+);
+
+-- One row for each time that a shell did not find a program on the dyno.
+CREATE TABLE IF NOT EXISTS missing_binaries (
+    -- file
+    source_id INTEGER NOT NULL,
+    -- physical line, from 1
+    line BIGINT NOT NULL,
+    -- when it was written; NULL in a paste
+    time TIMESTAMP,
+    -- dyno, such as web.1; NULL when a paste does not show it
+    dyno VARCHAR,
+    -- the program, as it was called
+    program VARCHAR,
+    -- the line of the shell
+    text VARCHAR
 );
 
 -- One row for each command in a pasted session, and for each sentence that a command answered.

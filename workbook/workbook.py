@@ -7,7 +7,7 @@ import hashlib
 import itertools
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import pandas as pd
 
@@ -18,6 +18,10 @@ from workbook.errors import UsageError
 from workbook.loading import LoadReport
 from workbook.progress import bar
 from workbook.window import Window
+
+if TYPE_CHECKING:
+    from workbook.bundle import Bundle
+    from workbook.bundle.verifying import Verification
 
 _Method = TypeVar("_Method", bound=Callable[..., Any])
 _HOW_TO_GET = {
@@ -37,6 +41,8 @@ _HOW_TO_GET = {
     "database_facts": "`heroku pg:info > pg-info.txt`",
     "backups": "`heroku pg:backups > backups.txt`",
     "table_statistics": "`heroku pg:cache-hit > cache-hit.txt`",
+    "builds": "the output of `git push heroku`, copied from the terminal, a CI or the dashboard",
+    "missing_binaries": "the terminal with `heroku run bash`, or the log of the dyno",
     "transcript": "the terminal, copied whole",
     "database_log": "lines of app[postgres.…], as the log of a production plan has them",
     "app_requests": "lines of Rails or lograge, as the application logs them",
@@ -129,8 +135,7 @@ class Workbook:
         """Load what was copied from a terminal; return a LoadReport that shows what became of every line.
 
         Outputs of several commands, prompts, notices and lines of a log may stand in it in any order. Evidence cites
-        it by ``name``; another text of the same name stays beside it, as ``name (2)``. ``zone`` and ``year`` are for
-        times written without them.
+        it by ``name``; another text of that name stays beside it, as ``name (2)``. ``zone``, ``year``: see ``load``.
         """
         if not isinstance(text, str) or not text.strip():
             raise UsageError(
@@ -380,6 +385,51 @@ class Workbook:
             )
         weakened = known[wrong[0].analysis].weakened if wrong[0].analysis in known else result.weakened
         return wrong[0], weakened
+
+    @_one_state
+    def bundle(
+        self,
+        path: str | Path,
+        *,
+        title: str = "Performance investigation",
+        notes: str = "",
+        window: Window | None = None,
+        redact: bool = True,
+        results: Sequence[Result] | None = None,
+        notebook: str | Path | None = None,
+    ) -> Bundle:
+        """Write one zip with all that the answers stand on, so that another person can check it with ``verify``.
+
+        In it: the tables as Parquet, findings, results as JSON and CSV with the SQL of each, the report, a manifest
+        with versions, parameters and the SHA-256 of everything. Addresses, e-mails, host names, tokens and query values
+        are replaced in all of it unless ``redact=False``. ``results`` are those of ``investigate`` when there are none.
+        ``notebook`` is a file, whose outputs are left out, or the name of a notebook that came with the workbook, which
+        is run on the tables of the bundle. Raises WorkbookError when the file cannot be written.
+        """
+        from workbook import bundle
+
+        self._not_over_a_source(Path(path))
+        return bundle.write(
+            path,
+            self,
+            self._database,
+            title=title,
+            notes=notes,
+            window=window,
+            redact=redact,
+            results=results,
+            notebook=notebook,
+        )
+
+    @staticmethod
+    def verify(path: str | Path) -> Verification:
+        """Return whether the tables of a bundle give its results again: ``identical``, or each value that differs.
+
+        Raises WorkbookError when the file is no bundle.
+        """
+        from workbook.bundle import verifying
+
+        return verifying.verify(path)
 
     def _not_over_a_source(self, target: Path) -> None:
         """Refuse to write over the database or a file that was loaded."""

@@ -13,7 +13,7 @@ import pytest
 
 from workbook import Window, Workbook
 from workbook.analyses import memory_trend
-from workbook.memory import swap
+from workbook.memory import half_hours, swap
 
 BEGIN = datetime(2024, 5, 6)
 APP = "6f1d2a90-3c4b-4e8d-9a57-0b1c2d3e4f50"
@@ -339,9 +339,21 @@ def test_a_release_in_the_middle_of_an_old_leak_is_not_blamed(load_text: Callabl
     assert row["verdict"] == "leak" and pd.isna(row["began_with"])
 
 
-def swap_bins(values: np.ndarray) -> pd.DataFrame:
-    times = pd.Timestamp(BEGIN) + pd.to_timedelta(0.5 * np.arange(len(values)), unit="h")
-    return pd.DataFrame({"begin": times[0], "first_time": times, "swap_mid_mb": values})
+def swap_bins(values: np.ndarray) -> half_hours.HalfHours:
+    """One life of web.1 with that swap in its half hours; all else is flat."""
+    first = pd.Series(pd.Timestamp(BEGIN) + pd.to_timedelta(0.5 * np.arange(len(values)), unit="h"))
+    last = first + pd.Timedelta(minutes=29)
+    times = {"first_time": first, "last_time": last, "peak_time": first}
+    life = {"dyno": "web.1", "boot": None, "begin": first[0], "life_seen_from": first[0]}
+    levels = dict.fromkeys(
+        ("total_floor_mb", "total_top_mb", "used_floor_mb", "used_top_mb", "peak_mb"), 200.0
+    )
+    marks = dict.fromkeys(("is_mixed", "is_unequal", "is_reported", "has_states", "has_pages"), False)
+    swaps = {"swap_mb": values, "swap_most_mb": values}
+    frame = pd.DataFrame(
+        times | life | {"life_seen_until": last.iloc[-1]} | levels | marks | swaps | {"samples": 30, "gap_s": 60.0}
+    )
+    return half_hours.by_dyno(frame)["web.1"]
 
 
 def test_swap_that_grows_is_told_from_a_level_and_from_none() -> None:

@@ -556,15 +556,12 @@ def test_the_severity(values, severity):
     assert [one.severity for one in judged(**values)] == [severity]
 
 
-def test_a_rollback_without_errors_and_a_slow_build_are_told():
+def test_a_rollback_without_errors_is_told():
     rolled, ruled = judged(verdict="same", rolled_back_at=pd.Timestamp(RELEASED + timedelta(minutes=26)))
     assert (rolled.severity, ruled.severity) == (
         "note",
         "ruled_out",
     ) and "rolled back 26 min later" in rolled.title
-    build, _ = judged(verdict="same", build_seconds=720.0)
-    assert build.severity == "warning" and "took 12 min 0 s, 80 % of the limit of 15 min" in build.title
-    assert len(judged(verdict="same", build_seconds=719.0)) == 1
 
 
 def test_real_lines_of_a_deploy_and_its_rollback(load_text):

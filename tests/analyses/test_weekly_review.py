@@ -146,5 +146,22 @@ def test_a_single_week_and_a_short_one_cannot_tell(wb):
     add(wb, "requests", week(0, "/a", 4))
     assert last(wb)["verdict"] == "cannot_tell" and verdicts(wb) == {"GET /a": "slow"}
     assert [one.severity for one in wb.run("weekly_review").findings] == ["cannot_tell"]
+
+
+def test_rules_of_the_book_that_do_not_hold_are_a_section(wb):
+    add(wb, "requests", week(0, "/a", 6))
+    wb._database.execute(
+        "INSERT INTO sources (source_id, path, sha256, kind, bytes, lines, log_lines, joined, duplicates, unread, blank)"
+        " VALUES (1, 'dump.log', 'x', 'heroku_logs', 1, 480, 480, 0, 0, 0, 0)"
+    )
+    table = wb.run("weekly_review").table
+    rules = table[table["scope"] == "rule"]
+    assert dict(zip(rules["name"].str[:4], rules["verdict"], strict=True)) == {"4.02": "fail", "6.06": "warn"}
+    assert list(rules["reason"]) == ["40.0 % of 480 requests", "0.70 by the router log"]
+    assert rules["evidence"].iloc[0]["line"] == 1
+    told = [one for one in wb.run("weekly_review").findings if "rules of the book" in one.title]
+    assert [one.numbers for one in told] == [{"rules_failing": 1, "rules_warning": 1}]
+    assert "4.02 Every request" in told[0].title and "6.06" in told[0].title
+    assert "book_checks" in told[0].next_step
     add(wb, "requests", week(1, "/a", 9, hours=5))
     assert last(wb)["verdict"] == "cannot_tell" and verdicts(wb) == {"GET /a": "cannot_tell"}

@@ -13,7 +13,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from workbook import Workbook, cli
-from workbook.loaders import Context, Reading, _paste, _prompts, command_output, dig, heroku_certs, psql_table
+from workbook.loaders import (
+    Context,
+    Reading,
+    _paste,
+    _prompts,
+    command_output,
+    dig,
+    heroku_certs,
+    openssl_text,
+    psql_table,
+)
 from workbook.loading import kinds_of_file
 
 BOOK_SWAP = """\
@@ -77,7 +87,14 @@ def read(text: str, zone: str = "UTC") -> Reading:
 
 def assert_balanced(reading: Reading, lines: list[str]) -> None:
     """Each physical line is a row of one table, joined, unread or blank; a field that was not read stands beside its row."""
-    at = [int(line) for table in reading.tables.values() for line in dict.fromkeys(table["line"])]
+    # a build whose output begins with a heading stands in the line of its first step
+    steps = set(reading.tables["build_steps"]["line"]) if "build_steps" in reading.tables else set()
+    at = [
+        int(line)
+        for name, table in reading.tables.items()
+        for line in dict.fromkeys(table["line"])
+        if name != "builds" or line not in steps
+    ]
     assert len(at) == len(set(at)), "a line is a row of one table only"
     unread = [line for line, reason, _ in reading.unread if not reason.startswith("field ")]
     assert len(unread) == len(set(unread)) and not set(at) & set(unread)
@@ -415,3 +432,66 @@ def test_every_reader_of_an_output_has_its_parts() -> None:
     commands = [command for module in _paste.readers() for command in module.COMMANDS]
     assert len(commands) == len(set(commands))
     assert heroku_certs in _paste.readers()
+
+
+LEAF, SIGNER = (
+    "".join(f"{line}\n" for line in block.splitlines())
+    for block in openssl_text.EXAMPLES[-1][0].replace("-----END CERTIFICATE-----\n", "-----END CERTIFICATE-----\n\f").split("\f")[:2]
+)  # fmt: skip
+
+
+def certificates_of(text: str) -> list[dict[str, Any]]:
+    return read(text).tables["certificates"].to_dict("records")
+
+
+def test_an_encoded_certificate_adds_the_dates_that_old_openssl_does_not_print_of_a_chain() -> None:
+    text = (
+        "CONNECTED(00000003)\n---\nCertificate chain\n"
+        f" 0 s:/CN=www.example.com\n   i:/CN=Example CA 1\n{LEAF}"
+        f" 1 s:/CN=Example CA 1\n   i:/CN=Example CA 1\n{SIGNER}---\n"
+        "Server certificate\nsubject=/CN=www.example.com\nissuer=/CN=Example CA 1\n---\nDONE\n"
+    )
+    leaf, signer = certificates_of(text)
+    assert leaf["expires"] == signer["expires"] == pd.Timestamp("2024-04-01 12:00")
+    assert leaf["subject"] == "/CN=www.example.com", "what was printed stays"
+    assert leaf["common_names"] == "www.example.com, example.com"
+    assert signer["common_names"] is None
+    assert (leaf["printed_by"], signer["position"]) == ("openssl", 1)
+
+
+def test_the_servers_encoded_certificate_is_the_first_of_the_chain() -> None:
+    text = (
+        "Certificate chain\n 0 s:/CN=www.example.com\n   i:/CN=Example CA 1\n"
+        " 1 s:/CN=Example CA 1\n   i:/CN=Example Root\n---\n"
+        f"Server certificate\n{LEAF}subject=/CN=www.example.com\n"
+    )
+    leaf, signer = certificates_of(text)
+    assert leaf["expires"] == pd.Timestamp("2024-04-01 12:00")
+    assert pd.isna(signer["expires"])
+
+
+def test_a_certificate_as_text_and_encoded_is_one() -> None:
+    text, _ = openssl_text.EXAMPLES[1]
+    assert len(certificates_of(text + LEAF)) == 1
+
+
+def test_encoded_certificates_that_did_not_sign_each_other_are_no_chain() -> None:
+    first, second = certificates_of(SIGNER + LEAF)
+    assert first["position"] is None and second["position"] is None
+    assert (first["common_names"], second["common_names"]) == (None, "www.example.com, example.com")
+
+
+def test_a_spoiled_or_cut_certificate_is_unread_and_the_whole_one_beside_it_a_row() -> None:
+    spoiled = LEAF.replace("MIIB", "!!!!", 1)
+    cut = "".join(LEAF.splitlines(keepends=True)[:4])
+    reading = read(SIGNER + spoiled + cut)
+    assert len(reading.tables["certificates"]) == 1
+    reasons = {reason for _, reason, _ in reading.unread}
+    assert reasons == {"no certificate is encoded here", "an encoded certificate without its end"}
+
+
+def test_the_private_key_beside_a_certificate_is_not_kept() -> None:
+    key = "-----BEGIN PRIVATE KEY-----\nc2VjcmV0c2VjcmV0\n-----END PRIVATE KEY-----\n"
+    reading = read(key + LEAF)
+    assert len(reading.tables["certificates"]) == 1
+    assert "c2VjcmV0" not in str(reading.unread)

@@ -36,6 +36,7 @@ from workbook import limits
 from workbook.analysis import Bounds, Finding, Query
 from workbook.memory import picture, sentences
 from workbook.memory.dyno import natural, quota_of, row_of
+from workbook.memory.half_hours import HalfHours, by_dyno, moments_us
 from workbook.memory.lives import guess_restarts
 from workbook.quota import QUOTA_FACTS
 from workbook.window import Window
@@ -49,6 +50,16 @@ RESTARTED = """(
         to_state IN ('starting', 'down', 'crashed')
         OR event IN ('start', 'stop', 'exit', 'restart', 'cycle', 'idle')
     )"""
+
+BOOTLESS = """
+SELECT DISTINCT dyno
+FROM dyno_samples
+WHERE boot IS NULL
+    AND metric = 'memory_total'
+    AND dyno IS NOT NULL
+    AND in_window(time, $start, $end)
+ORDER BY dyno
+"""
 
 UNMARKED_MINUTES = f"""
 WITH marked_dynos AS (
@@ -79,58 +90,130 @@ ORDER BY dyno, minute
 """
 
 SQL = f"""
-WITH ticks AS (
+WITH total_half_hours AS (
     SELECT
         dyno,
         boot,
-        time_bucket(INTERVAL 10 SECONDS, time) AS tick,
-        min(time) AS time,
-        max(value) FILTER (metric = 'memory_total') AS total_mb,
-        max(value) FILTER (metric = 'memory_rss') AS rss_mb,
-        max(value) FILTER (metric = 'memory_swap') AS swap_mb,
-        max(value) FILTER (metric = 'memory_cache') AS cache_mb,
-        max(value) FILTER (metric = 'memory_pgpgin') AS pages_in,
-        min(struct_pack(source_id, line)) FILTER (metric = 'memory_total') AS cited
+        time_bucket(INTERVAL 30 MINUTES, time) AS half_hour,
+        count(*) AS samples,
+        quantile_cont(value, [0.1, 0.95]) AS total_mb,
+        avg(value) AS mean_mb,
+        max(value) AS peak_mb,
+        -- of equal peaks the earliest, so that the answer is always the same
+        arg_max(time, value - epoch_us(time) % 1_800_000_000 / 1e13) AS peak_time,
+        min(time) AS first_time,
+        max(time) AS last_time,
+        false AS is_reported
     FROM dyno_samples
-    WHERE metric IN ('memory_total', 'memory_rss', 'memory_swap', 'memory_cache', 'memory_pgpgin')
-        AND coalesce(unit, 'MB') IN ('MB', 'pages')
+    WHERE metric = 'memory_total'
+        AND value > 0
+        AND coalesce(unit, 'MB') = 'MB'
         AND dyno IS NOT NULL
         AND time IS NOT NULL
         AND in_window(time, $start, $end)
-    GROUP BY dyno, boot, tick
-    HAVING total_mb > 0
+    GROUP BY dyno, boot, half_hour
 ),
--- where a dyno has no samples its R14 lines are samples of the time over the quota
-reported_ticks AS (
+part_half_hours AS (
     SELECT
         dyno,
-        time_bucket(INTERVAL 10 SECONDS, time) AS tick,
-        min(time) AS time,
-        max(memory_mb) AS total_mb,
-        min(struct_pack(source_id, line := coalesce(memory_line, line))) AS cited
+        boot,
+        time_bucket(INTERVAL 30 MINUTES, time) AS half_hour,
+        avg(value) FILTER (metric = 'memory_rss') AS rss_mb,
+        avg(value) FILTER (metric = 'memory_swap') AS swap_mb,
+        avg(value) FILTER (metric = 'memory_cache') AS cache_mb,
+        max(value) FILTER (metric = 'memory_swap') AS swap_most_mb
+    FROM dyno_samples
+    WHERE metric IN ('memory_rss', 'memory_swap', 'memory_cache')
+        AND coalesce(unit, 'MB') = 'MB'
+        AND dyno IS NOT NULL
+        AND time IS NOT NULL
+        AND in_window(time, $start, $end)
+    GROUP BY dyno, boot, half_hour
+),
+-- where a dyno has no samples its R14 lines are samples of the time over the quota; they end where R14 stops for long
+spaced_reports AS (
+    SELECT
+        dyno,
+        time,
+        memory_mb,
+        coalesce(epoch(time) - epoch(lag(time) OVER one_dyno) > $reported_gap_s, false) AS is_new
     FROM dyno_errors
     WHERE code = 'R14'
         AND memory_mb > 0
         AND dyno IS NOT NULL
         AND time IS NOT NULL
-        AND dyno NOT IN (SELECT dyno FROM ticks)
+        AND dyno NOT IN (SELECT dyno FROM total_half_hours)
         AND in_window(time, $start, $end)
-    GROUP BY dyno, tick
+    WINDOW one_dyno AS (PARTITION BY dyno ORDER BY time, source_id, line)
 ),
-all_ticks AS (
-    SELECT *, false AS is_reported FROM ticks
-    UNION ALL BY NAME
-    SELECT *, true AS is_reported FROM reported_ticks
-),
-spaced_ticks AS (
+reported_half_hours AS (
     SELECT
-        *,
-        coalesce(rss_mb + swap_mb, total_mb - cache_mb) AS used_mb,
-        epoch(time) - epoch(lag(time) OVER life) AS gap_s,
-        total_mb < $fallen * lag(total_mb) OVER life AS fell,
-        pages_in - lag(pages_in) OVER life AS pages_more
-    FROM all_ticks
-    WINDOW life AS (PARTITION BY dyno, boot ORDER BY time)
+        dyno,
+        NULL AS boot,
+        time_bucket(INTERVAL 30 MINUTES, time) AS half_hour,
+        count(*) AS samples,
+        quantile_cont(memory_mb, [0.1, 0.95]) AS total_mb,
+        avg(memory_mb) AS mean_mb,
+        max(memory_mb) AS peak_mb,
+        arg_max(time, memory_mb - epoch_us(time) % 1_800_000_000 / 1e13) AS peak_time,
+        min(time) AS first_time,
+        max(time) AS last_time,
+        true AS is_reported
+    FROM spaced_reports
+    GROUP BY dyno, half_hour
+),
+half_hours AS (
+    SELECT
+        samples.*,
+        rss_mb,
+        swap_mb,
+        swap_most_mb,
+        mean_mb - coalesce(rss_mb + swap_mb, mean_mb - cache_mb) AS cached_mb,
+        abs(mean_mb - rss_mb - cache_mb - swap_mb) > greatest(1, mean_mb / 100) AS is_unequal
+    FROM (FROM total_half_hours UNION ALL FROM reported_half_hours) AS samples
+    LEFT JOIN part_half_hours AS parts
+        ON samples.dyno = parts.dyno
+        AND samples.half_hour = parts.half_hour
+        AND samples.boot IS NOT DISTINCT FROM parts.boot
+),
+-- the page counter of a dyno begins anew at each boot
+page_half_hours AS (
+    SELECT
+        dyno,
+        time_bucket(INTERVAL 30 MINUTES, time) AS half_hour,
+        arg_min(value, row(time, source_id, line)) AS first_pages,
+        arg_max(value, row(time, source_id, line)) AS last_pages,
+        min(value) AS least_pages,
+        max(value) AS most_pages,
+        arg_min(time, row(value, time)) AS least_time,
+        min(time) AS first_time,
+        max(time) AS last_time
+    FROM dyno_samples
+    WHERE metric = 'memory_pgpgin'
+        AND boot IS NULL
+        AND dyno IS NOT NULL
+        AND time IS NOT NULL
+        AND in_window(time, $start, $end)
+    GROUP BY dyno, half_hour
+),
+page_falls AS (
+    SELECT dyno, first_time AS time
+    FROM page_half_hours
+    QUALIFY first_pages < lag(last_pages) OVER (PARTITION BY dyno ORDER BY half_hour)
+    UNION
+    SELECT dyno, CASE WHEN least_pages < first_pages THEN least_time ELSE last_time END
+    FROM page_half_hours
+    WHERE least_pages < first_pages OR last_pages < most_pages
+),
+memory_falls AS (
+    SELECT dyno, first_time AS time
+    FROM half_hours
+    WHERE boot IS NULL
+        AND NOT is_reported
+        AND dyno NOT IN (SELECT dyno FROM page_half_hours)
+    WINDOW one_dyno AS (PARTITION BY dyno ORDER BY half_hour)
+    QUALIFY first_time - lag(last_time) OVER one_dyno > INTERVAL 1 HOUR
+        AND total_mb[1] < $fallen * lag(total_mb[1]) OVER one_dyno
 ),
 state_changes AS (
     SELECT dyno, time
@@ -140,14 +223,14 @@ state_changes AS (
 cuts AS (
     SELECT dyno, time FROM state_changes
     UNION
-    SELECT dyno, time
-    FROM spaced_ticks
-    WHERE pages_more < 0
-        OR (boot IS NULL AND pages_more IS NULL AND gap_s > 3600 AND fell)
-        OR (is_reported AND gap_s > $reported_gap_s)
+    SELECT dyno, time FROM page_falls
+    UNION
+    SELECT dyno, time FROM memory_falls
+    UNION
+    SELECT dyno, time FROM spaced_reports WHERE is_new
     UNION
     SELECT bootless.dyno, releases.time
-    FROM (SELECT DISTINCT dyno FROM ticks WHERE boot IS NULL) AS bootless
+    FROM (SELECT DISTINCT dyno FROM total_half_hours WHERE boot IS NULL) AS bootless
     CROSS JOIN releases
     WHERE releases.event IN ('release', 'rollback') AND releases.time IS NOT NULL
     UNION
@@ -155,48 +238,81 @@ cuts AS (
         unnest($guessed_dynos::VARCHAR[]) AS dyno,
         make_timestamp((unnest($guessed_minutes::DOUBLE[]) * 60e6)::BIGINT) AS time
 ),
-cut_ticks AS (
+-- a half hour with a restart inside belongs to the life that began in it, but tells of neither
+cut_half_hours AS (
     SELECT
-        ticks.*,
-        cuts.time AS cut,
-        min(ticks.time) OVER (PARTITION BY ticks.dyno, ticks.boot, cuts.time) AS first_time
-    FROM spaced_ticks AS ticks
-    ASOF LEFT JOIN cuts ON ticks.dyno = cuts.dyno AND ticks.time >= cuts.time
+        half_hours.*,
+        inside.time AS cut,
+        inside.time IS DISTINCT FROM before.time AS is_mixed
+    FROM half_hours
+    ASOF LEFT JOIN cuts AS before
+        ON half_hours.dyno = before.dyno AND half_hours.first_time >= before.time
+    ASOF LEFT JOIN cuts AS inside
+        ON half_hours.dyno = inside.dyno AND half_hours.last_time >= inside.time
 ),
-aged_ticks AS (
+spanned_half_hours AS (
     SELECT
         *,
-        CASE WHEN first_time - cut <= INTERVAL 10 MINUTES THEN cut ELSE first_time END AS begin
-    FROM cut_ticks
+        CASE WHEN is_mixed THEN cut ELSE first_time END AS seen_from,
+        coalesce(lead(CASE WHEN is_mixed THEN cut END) OVER one_boot, last_time) AS seen_until
+    FROM cut_half_hours
+    WINDOW one_boot AS (PARTITION BY dyno, boot ORDER BY half_hour)
+),
+lived_half_hours AS (
+    SELECT
+        *,
+        min(seen_from) OVER life AS life_seen_from,
+        max(seen_until) OVER life AS life_seen_until
+    FROM spanned_half_hours
+    WINDOW life AS (PARTITION BY dyno, boot, cut)
 )
 SELECT
     dyno,
     boot,
-    begin,
-    ((epoch(time) - epoch(begin)) // 1800)::BIGINT AS bin,
-    count(*) AS samples,
-    count(used_mb) AS used_samples,
-    quantile_cont(used_mb, 0.1) AS used_floor_mb,
-    quantile_cont(used_mb, 0.95) AS used_top_mb,
-    quantile_cont(total_mb, 0.1) AS total_floor_mb,
-    quantile_cont(total_mb, 0.95) AS total_top_mb,
-    max(total_mb) AS peak_mb,
-    arg_max(cited, struct_pack(total_mb, tick)) AS peak_cited,
-    max(swap_mb) AS swap_mb,
-    median(swap_mb) AS swap_mid_mb,
-    count(pages_in) AS page_samples,
-    count(*) FILTER (abs(total_mb - rss_mb - cache_mb - swap_mb) > greatest(1, total_mb / 100)) AS unequal,
-    median(gap_s) AS gap_s,
-    min(time) AS first_time,
-    arg_min(cited, tick) AS first_cited,
-    max(time) AS last_time,
-    arg_max(cited, tick) AS last_cited,
-    arg_max(total_mb, tick) AS last_mb,
+    CASE
+        WHEN life_seen_from - cut <= INTERVAL 10 MINUTES THEN cut
+        ELSE life_seen_from
+    END AS begin,
+    life_seen_from,
+    life_seen_until,
+    first_time,
+    last_time,
+    is_mixed,
+    samples,
+    (epoch(last_time) - epoch(first_time)) / nullif(samples - 1, 0) AS gap_s,
+    total_mb[1] AS total_floor_mb,
+    total_mb[2] AS total_top_mb,
+    total_mb[1] - cached_mb AS used_floor_mb,
+    total_mb[2] - cached_mb AS used_top_mb,
+    peak_mb,
+    peak_time,
+    swap_mb,
+    swap_most_mb,
+    is_unequal,
+    is_reported,
     dyno IN (SELECT dyno FROM state_changes) AS has_states,
-    bool_or(is_reported) AS is_reported
-FROM aged_ticks
-GROUP BY dyno, boot, begin, bin
-ORDER BY dyno, begin, boot, bin
+    dyno IN (SELECT dyno FROM page_half_hours) AS has_pages
+FROM lived_half_hours
+ORDER BY dyno, begin, boot, first_time
+"""
+
+CITED = """
+WITH moments AS (
+    SELECT unnest($dynos::VARCHAR[]) AS dyno, unnest($times::TIMESTAMP[]) AS time
+)
+SELECT dyno, time, min(struct_pack(source_id, line)) AS cited, max(value) AS memory_mb
+FROM dyno_samples
+JOIN moments USING (dyno, time)
+WHERE metric = 'memory_total' AND value > 0
+GROUP BY dyno, time
+UNION ALL
+SELECT dyno, time, min(struct_pack(source_id, line := coalesce(memory_line, line))), max(memory_mb)
+FROM dyno_errors
+JOIN moments USING (dyno, time)
+WHERE code = 'R14'
+    AND dyno IN (SELECT unnest($reported_dynos::VARCHAR[]))
+GROUP BY dyno, time
+ORDER BY dyno, time
 """
 
 QUOTA_ERRORS = """
@@ -314,25 +430,28 @@ def rows(
     ends = {"start": window.start, "end": window.end}
     quotas = query(QUOTA_FACTS, **ends).set_index("dyno")
     errors = query(QUOTA_ERRORS, **ends).set_index("dyno")
-    known = {dyno: quota_of(fact) for dyno, fact in quotas.iterrows()}
+    known = {str(dyno): quota_of(fact) for dyno, fact in quotas.iterrows()}
     loads = query(LOADS, **ends).set_index("dyno")["load_1m_p95"]
     releases = query(RELEASES)
-    dynos, minutes = _guessed(query(UNMARKED_MINUTES, **ends), known)
-    bins = query(
-        SQL,
-        guessed_dynos=dynos,
-        guessed_minutes=minutes,
-        fallen=FALLEN,
-        reported_gap_s=REPORTED_GAP_S,
-        **ends,
+    dynos, minutes = _guessed(query, ends, known)
+    sampled = by_dyno(
+        query(
+            SQL,
+            guessed_dynos=dynos,
+            guessed_minutes=minutes,
+            fallen=FALLEN,
+            reported_gap_s=REPORTED_GAP_S,
+            **ends,
+        )
     )
-    sampled = {str(dyno): some for dyno, some in bins.groupby("dyno", sort=True)}
+    cited = _cited(query, sampled)
     names = sorted({*sampled, *errors.index}, key=natural)
     most = max(MOST_FLOORS // max(len(names), 1), 12)
     judged = [
         row_of(
             dyno,
             sampled.get(dyno),
+            cited,
             errors.loc[dyno] if dyno in errors.index else None,
             *known.get(dyno, (None, None, None)),
             releases=releases,
@@ -350,16 +469,32 @@ def rows(
     return frame
 
 
-def _guessed(minutes: pd.DataFrame, known: dict[Any, Any]) -> tuple[list[str], list[float]]:
+def _guessed(query: Query, ends: dict[str, Any], known: dict[str, Any]) -> tuple[list[str], list[float]]:
     """Return the restarts of dynos whose log names none: dynos, and minutes since 1970."""
     dynos: list[str] = []
     cuts: list[float] = []
-    for dyno, some in minutes.groupby("dyno", sort=True):
-        quota = known.get(dyno, (None,))[0]
+    if query(BOOTLESS, **ends).empty:
+        return dynos, cuts
+    for dyno, some in query(UNMARKED_MINUTES, **ends).groupby("dyno", sort=True):
+        quota = known.get(str(dyno), (None,))[0]
         found = guess_restarts(some["minute"].to_numpy(float), some["memory_mb"].to_numpy(float), quota)
         dynos += [str(dyno)] * len(found)
         cuts += found
     return dynos, cuts
+
+
+def _cited(query: Query, sampled: dict[str, HalfHours]) -> dict[tuple[str, int], tuple[Any, float]]:
+    """Return the line and the memory (MB) of each dyno's first, highest and last sample, by dyno and microseconds."""
+    moments = [(dyno, moment) for dyno, bins in sampled.items() for moment in sorted(set(moments_us(bins)))]
+    lines = query(
+        CITED,
+        dynos=[dyno for dyno, _ in moments],
+        times=[pd.Timestamp(moment, unit="us").to_pydatetime() for _, moment in moments],
+        reported_dynos=[dyno for dyno, bins in sampled.items() if bins.is_reported],
+    )
+    times = lines["time"].to_numpy("datetime64[us]").astype("int64")
+    keys = zip(lines["dyno"].astype(str), times.tolist(), strict=True)
+    return dict(zip(keys, zip(lines["cited"], lines["memory_mb"], strict=True), strict=True))
 
 
 def findings(rows: pd.DataFrame, min_hours: float = limits.LEAK_HOURS) -> list[Finding]:

@@ -491,7 +491,7 @@ def findings(rows: pd.DataFrame, *, window_minutes: int = limits.RELEASE_MINUTES
         ]
     found: list[Finding] = []
     for row in rows.itertuples(index=False):
-        told = (_errors(row, window_minutes), _risen(row, window_minutes), _times(row), _build(row))
+        told = (_errors(row, window_minutes), _risen(row, window_minutes), _times(row))
         found += [one for one in told if one]
     return [*found, *_unchanged(rows, window_minutes), *_undecided(rows)]
 
@@ -749,22 +749,6 @@ def _only_mix(row: Any) -> bool:
     low, high = sorted((after_ms, before_ms))
     turned = (after_ms < before_ms) == (row.p50_verdict == "slower")
     return bool(turned or high - low < limits.CHANGE_MS or high < limits.CHANGE_TIMES * low)
-
-
-def _build(row: Any) -> Finding | None:
-    limit_s = 60 * limits.BUILD_MINUTES
-    if words.missing(row.build_seconds) or row.build_seconds < limits.BUILD_SHARE * limit_s:
-        return None
-    return Finding(
-        "warning",
-        f"The build of {_named(row)} took {words.ms(1_000 * row.build_seconds)},"
-        f" {words.share(row.build_seconds / limit_s)} of the limit of {limits.BUILD_MINUTES} min.",
-        numbers={"build_s": row.build_seconds, "limit_s": limit_s},
-        evidence=cite(row.evidence)[:2],
-        next_step="Find the slow step in the build's output; cache compiled assets.",
-        reference="book ch. 7",
-        about=(row.time, row.time),
-    )
 
 
 def _unchanged(rows: pd.DataFrame, window_minutes: int) -> list[Finding]:

@@ -1,9 +1,11 @@
 """Is the application better or worse than in the weeks before?     (book ch. 6)
 
-One row for each ISO week (Monday to Sunday, UTC), and one for each route of the last week and the weeks before it.
+One row for each ISO week (Monday to Sunday, UTC), one for each route of the last week and the weeks before it, and one
+for each rule of the book that fails or warns (``book_checks`` has them all).
 
-Columns: ``scope`` (*week*, *route*), ``week`` (2026-W11; of a route the last one), ``name``; ``requests``, ``hours``
-(hours with a request: a whole week has 168); ``within_500ms_share`` (0 to 1; errors of the router are not within),
+Columns: ``scope`` (*week*, *route*, *rule*), ``week`` (2026-W11; of a route the last one), ``name``; ``requests``,
+``hours`` (hours with a request: a whole week has 168); ``within_500ms_share`` (0 to 1; errors of the router are not
+within),
 ``apdex`` (T by ``limits``; errors are frustrated), ``h12``, ``h12_per_10k``, ``r14_minutes`` (minutes of a dyno with an
 R14 line, as many as are in the log; NULL where the week has no line of a dyno); ``over_share`` (over 500 ms, or cut
 off), ``before_requests``, ``before_over_share``: the same of the weeks before, in those hours of the week that the last
@@ -13,7 +15,7 @@ one has, too; ``difference``, ``low``, ``high``: of the over_share, after minus 
 ``verdict`` of the last week: *better*, *worse*, *same*, *cannot_tell*. Of a route: *slow* is one with surely more than
 ``limits.OFTEN_SHARE`` of its requests over 500 ms. *new* (slow; not slow or not called before), *worse* (slow before,
 and surely more now), *better*, *slow* (as before, or no week is before), *fixed* (slow before, surely not now), *fast*,
-*cannot_tell*.
+*cannot_tell*. Of a rule: *fail*, *warn*; ``reason`` is what was measured, over the whole window.
 
 Requests of one hour share their fate: the counts are reduced to those of independent requests that would vary between
 hours as these do. A side with less than 12 hours, or of less than 12 such requests, is not judged. As many routes are
@@ -28,6 +30,7 @@ import pandas as pd
 
 from workbook import charts, codes, limits, words
 from workbook.analysis import Finding, Query, cite
+from workbook.checks import STATEMENT
 from workbook.statistics import newcombe, wilson
 from workbook.window import Window
 
@@ -200,7 +203,8 @@ _COLUMNS = [
 
 
 def rows(query: Query, window: Window) -> pd.DataFrame:
-    """Return one row a week, then one a route."""
+    """Return one row a week, then one a route, then one for each rule of the book that fails or warns."""
+    checked = query(STATEMENT, start=window.start, end=window.end)
     seen = query(SQL, start=window.start, end=window.end)
     last, is_only = seen["week"].max(), seen["week"].nunique() < 2
     judged = pd.DataFrame(
@@ -211,7 +215,27 @@ def rows(query: Query, window: Window) -> pd.DataFrame:
     judged = judged.astype(
         {"difference": float, "low": float, "high": float, "verdict": object, "reason": object}
     )
-    return pd.concat([seen, judged], axis=1)[_COLUMNS]
+    weeks_and_routes = pd.concat([seen, judged], axis=1)[_COLUMNS]
+    broken = _broken(checked, last)
+    return weeks_and_routes if broken.empty else pd.concat([weeks_and_routes, broken], ignore_index=True)
+
+
+def _broken(checked: pd.DataFrame, last_week: Any) -> pd.DataFrame:
+    """Return the rules that fail, then those that warn, with the columns of the table."""
+    order = checked["verdict"].map({"fail": 0, "warn": 1}).dropna().sort_values(kind="stable")
+    broken = checked.loc[order.index]
+    rules = pd.DataFrame(
+        {
+            "scope": "rule",
+            "week": last_week,
+            "name": broken["id"] + " " + broken["check"],
+            "verdict": broken["verdict"],
+            "reason": broken["value"],
+            "evidence": [cell[0] if len(cell) else None for cell in broken["evidence"]],
+        },
+        index=broken.index,
+    )
+    return rules.reindex(columns=_COLUMNS)
 
 
 def _judged(
@@ -301,7 +325,7 @@ def findings(rows: pd.DataFrame) -> list[Finding]:
         # a week alone has no weeks before
         if len(some) and len(weeks) > 1:
             found.append(_of_routes(some, severity, said, step))
-    return found
+    return [*found, *_of_rules(rows[rows["scope"] == "rule"])]
 
 
 _ROUTES = (
@@ -364,6 +388,26 @@ def _of_week(last: pd.Series, before: int) -> Finding:
         next_step="Run compare for what changed." if severity == "warning" else "",
         reference=REFERENCE,
     )
+
+
+def _of_rules(broken: pd.DataFrame) -> list[Finding]:
+    """Return the rules of the book that do not hold, in one finding."""
+    if broken.empty:
+        return []
+    fails, warns = (broken[broken["verdict"] == verdict] for verdict in ("fail", "warn"))
+    named = [f"{row['name']} ({words.line(row['reason'])})" for _, row in fails.head(MOST_NAMED).iterrows()]
+    more = [str(name).partition(" ")[0] for name in [*fails["name"][MOST_NAMED:], *warns["name"]]]
+    return [
+        Finding(
+            "note",
+            f"Of the rules of the book {len(fails)} {'fails' if len(fails) == 1 else 'fail'} and {len(warns)}"
+            f" {'warns' if len(warns) == 1 else 'warn'}: {'; '.join([*named, ', '.join(more)] if more else named)}.",
+            numbers={"rules_failing": len(fails), "rules_warning": len(warns)},
+            evidence=tuple(one for cell in broken["evidence"].head(MOST_NAMED) for one in cite(cell)),
+            next_step="Run book_checks: each rule with the book's number, today's, and what to do.",
+            reference="book, all chapters",
+        )
+    ]
 
 
 def _of_routes(some: pd.DataFrame, severity: str, said: str, step: str) -> Finding:

@@ -11,9 +11,9 @@ from workbook.loaders import Context, Reading, _cells
 
 _TYPES = {
     "datetime64[us]": ("time", "since", "starts", "expires", "finished", "received_at"),
-    "Int64": ("line", "ttl_s", "bytes", "domain_count", "position", "minutes"),
-    "Float64": ("number", "percent"),
-    "boolean": ("trusted",),
+    "Int64": ("line", "ttl_s", "bytes", "domain_count", "position", "minutes", "build", "step"),
+    "Float64": ("number", "percent", "seconds", "printed_seconds", "slug_mb"),
+    "boolean": ("trusted", "cached"),
 }
 _TYPE_OF = {column: kind for kind, columns in _TYPES.items() for column in columns}
 

@@ -26,6 +26,8 @@ _LOG_LINE = re.compile(
     r"(?:\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:[+-]\d\d:\d\d|Z) [A-Za-z][\w-]*|app|heroku)\[[\w.-]+\]:",
     re.ASCII,
 )
+# a build's heading may name a program, as a prompt does: "-----> heroku-buildpack-nginx"
+_HEADING = re.compile(r"(?:\S+Z )?\s{0,8}(?:remote:\s{0,8})?[-=]{3,6}> ")
 _NOTICE = re.compile(
     r"\s?[›»▸]\s.*|\s*heroku : .*|At line:\d+ char:\d+.*|\s*\+ (?:~|CategoryInfo|FullyQualified|heroku\b).*|\^C.*"
     r"|\s*(?:Warning|WARNING):.*|\s*!\s{2,}.*|Connection to .* closed\.?|logout"
@@ -48,7 +50,7 @@ class Command:
 
 def command(line: str) -> Command | None:
     """Return the command of a line with a prompt, or of an echoed command; None for any other line."""
-    if is_log_line(line):
+    if is_log_line(line) or _HEADING.match(line):
         return None
     for form in _PROMPTS:
         if found := form.fullmatch(line):
@@ -64,7 +66,7 @@ def parsed(typed: str) -> Command:
     words = typed.split()
     named = (
         words[:2]
-        if words[0] in ("heroku", "openssl") and len(words) > 1 and words[1][0] != "-"
+        if words[0] in ("git", "heroku", "openssl") and len(words) > 1 and words[1][0] != "-"
         else words[:1]
     )
     name = " ".join(named)

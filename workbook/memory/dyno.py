@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from workbook import limits
-from workbook.analysis import largest
-from workbook.memory import forecast, growth, swap
+from workbook.memory import forecast, growth, points, swap
 from workbook.memory import releases as by_release
-from workbook.memory.lives import BOOT_H, UNKNOWN_QUOTA_MB, Segment, standing_mb
+from workbook.memory.half_hours import HalfHours, Life, lives_of, moments_us
+from workbook.memory.lives import UNKNOWN_QUOTA_MB, standing_mb
 from workbook.quota import kill_mb, quota_mb
+from workbook.trend import median
 
-BIN_H = 0.5
-SAMPLED_SHARE, REPORTED_SHARE = 0.5, 0.8
-"""A half hour counts with so many of its usual samples; of R14 lines nearly all: those under the quota are cut."""
 ONLY_ERRORS = "only R14 and R15 lines: memory below the quota is not in the log"
 
 
@@ -41,7 +39,8 @@ def quota_of(fact: pd.Series) -> tuple[float | None, str | None, str | None]:
 
 def row_of(
     dyno: str,
-    bins: pd.DataFrame | None,
+    bins: HalfHours | None,
+    cited: dict[tuple[str, int], tuple[Any, float]],
     errors: pd.Series | None,
     quota: float | None,
     quota_basis: str | None,
@@ -52,6 +51,7 @@ def row_of(
     percent_per_day: float,
     most_floors: int,
 ) -> dict[str, Any]:
+    """Return the row of one dyno; ``cited`` are its lines and their memory by dyno and microseconds since 1970."""
     row: dict[str, Any] = {
         "process": dyno.partition(".")[0],
         "dyno": dyno,
@@ -66,12 +66,11 @@ def row_of(
     if bins is None or _too_few_reports(bins, min_hours):
         assert errors is not None
         return row | _only_errors(errors, quota, size, min_hours)
-    row |= _measured(bins, row["evidence"])
+    row |= _measured(dyno, bins, cited, row["evidence"])
     row["kill_mb"] = kill_mb(quota, size, row["end"])
-    kind = "used" if row["memory_basis"] == "rss + swap" else "total"
-    whole_lives = every_life = _lives(bins, "total")
-    lives = _lives(bins, kind) if kind == "used" else whole_lives
-    level = _level(whole_lives)
+    whole_lives = every_life = lives_of(bins, "total")
+    lives = lives_of(bins, "used") if row["memory_basis"] == "rss + swap" else whole_lives
+    level = standing_mb([life.segment for life in whole_lives])
     how: dict[str, Any] = {
         "known_restarts": row["cut_basis"] not in ("guessed", "R14 lines"),
         "total_level_mb": level,
@@ -80,12 +79,12 @@ def row_of(
     }
     segments = [life.segment for life in lives]
     judged = growth.judge(segments, quota, **how)
-    some = by_release.epochs([life.begin for life in lives], segments, releases, quota, how)
+    some = by_release.epochs([life.begin_s for life in lives], segments, releases, quota, how)
     row["release_slopes"] = by_release.as_cells(some)
     begun = by_release.began(some, segments, quota, how)
     if begun is not None:
         epoch, before, judged = begun
-        whole_lives = [life for life in whole_lives if life.begin >= lives[epoch.first].begin]
+        whole_lives = [life for life in whole_lives if life.begin_s >= lives[epoch.first].begin_s]
         row |= {
             "began_with": epoch.version or "a release",
             "began_time": epoch.time,
@@ -93,7 +92,7 @@ def row_of(
             "evidence": [*row["evidence"][:4], epoch.cited],
         }
     row |= _judged(judged, quota, level, _BASIS_DOUBTS[row["memory_basis"]])
-    unequal = bins["unequal"].sum() / bins["samples"].sum()
+    unequal = bins.samples[bins.is_unequal].sum() / bins.samples.sum()
     if unequal > 0.01:
         row["against"] = joined(
             [row["against"], f"memory_total is not rss + cache + swap in {unequal:.0%} of samples"]
@@ -104,7 +103,7 @@ def row_of(
         row |= {"slope_mb_per_h": judged.slope, "slope_low": judged.low, "slope_high": judged.high}
         row |= _forecast(judged, whole_lives, row)
     row |= swap.told(bins, quota or UNKNOWN_QUOTA_MB)
-    row["floors"] = _floors(every_life, judged, whole_lives[0].begin if whole_lives else None, most_floors)
+    row["floors"] = points.floors(every_life, judged, whole_lives[0].begin_s, most_floors)
     return row
 
 
@@ -129,82 +128,47 @@ def _only_errors(
     }
 
 
-def _too_few_reports(bins: pd.DataFrame, min_hours: float) -> bool:
+def _too_few_reports(bins: HalfHours, min_hours: float) -> bool:
     """Return whether all that is known are R14 lines, and no unbroken run of them is long enough to be judged."""
-    if not bins["is_reported"].any():
+    if not bins.is_reported:
         return False
-    return max((life.segment.length_h for life in _lives(bins, "total")), default=0.0) < min_hours
+    return max((life.segment.length_h for life in lives_of(bins, "total")), default=0.0) < min_hours
 
 
-def _measured(bins: pd.DataFrame, errors: list[Any]) -> dict[str, Any]:
-    """Return what a dyno's bins sum up to: span, peak, last value, evidence, how its restarts are known."""
-    first = bins.sort_values("first_time", kind="stable").iloc[0]
-    last, peak = largest(bins, "last_time"), largest(bins, "peak_mb")
-    cited = [first["first_cited"], peak["peak_cited"], last["last_cited"]]
-    basis = "guessed"
-    if bins["is_reported"].any():
-        basis = "R14 lines"
-    elif bins["boot"].notna().any():
-        basis = "boot"
-    elif bins["has_states"].any():
-        basis = "states"
-    elif bins["page_samples"].sum() >= bins["samples"].sum() / 2:
-        basis = "page counter"
+def _measured(
+    dyno: str, bins: HalfHours, cited: dict[tuple[str, int], tuple[Any, float]], errors: list[Any]
+) -> dict[str, Any]:
+    """Return what a dyno's half hours sum up to: span, peak, last value, evidence, how its restarts are known."""
+    first, peak, last = moments_us(bins)
+    lines = [cited[dyno, moment] for moment in (first, peak, last)]
+    swaps = bins.swap_most_mb[~np.isnan(bins.swap_most_mb)]
     return {
-        "start": first["first_time"],
-        "end": last["last_time"],
-        "samples": int(bins["samples"].sum()),
-        "peak_mb": float(peak["peak_mb"]),
-        "last_mb": float(last["last_mb"]),
-        "swap_mb_max": known(float(bins["swap_mb"].max())),
-        "cut_basis": basis,
+        "start": pd.Timestamp(first, unit="us"),
+        "end": pd.Timestamp(last, unit="us"),
+        "samples": int(bins.samples.sum()),
+        "peak_mb": float(bins.peak_mb.max()),
+        "last_mb": float(lines[-1][1]),
+        "swap_mb_max": float(swaps.max()) if len(swaps) else None,
+        "cut_basis": _cut_basis(bins),
         "memory_basis": _memory_basis(bins),
-        "evidence": [*errors[:1], *cited],
+        "evidence": [*errors[:1], *(line for line, _ in lines)],
     }
 
 
-def _memory_basis(bins: pd.DataFrame) -> str:
-    if bins["is_reported"].any():
+def _cut_basis(bins: HalfHours) -> str:
+    if bins.is_reported:
         return "R14 lines"
-    return "rss + swap" if bins["used_samples"].sum() >= bins["samples"].sum() / 2 else "memory_total"
+    if bins.has_boots:
+        return "boot"
+    if bins.has_states:
+        return "states"
+    return "page counter" if bins.has_pages else "guessed"
 
 
-@dataclass(frozen=True)
-class _Life:
-    """One life of a dyno: its begin, its segment for ``growth``, and the full bins it is made of."""
-
-    begin: pd.Timestamp
-    segment: Segment
-    bins: pd.DataFrame
-
-
-def _lives(bins: pd.DataFrame, kind: str) -> list[_Life]:
-    """Return the lives of a dyno, the earliest first; ``kind`` of memory: used (rss + swap) or total."""
-    gap_s = bins["gap_s"].median()
-    expected = np.inf if pd.isna(gap_s) else BIN_H * 3600 / max(float(gap_s), 1.0)
-    share = REPORTED_SHARE if bins["is_reported"].any() else SAMPLED_SHARE
-    dyno_start = bins["first_time"].min()
-    lives = []
-    for _, some in bins.groupby(["begin", "boot"], sort=True, dropna=False):
-        full = some[(some["samples"] >= share * expected) & some[f"{kind}_floor_mb"].notna()]
-        begin, first, last = some["begin"].iloc[0], some["first_time"].min(), some["last_time"].max()
-        uptime = (full["bin"].to_numpy(float) + 0.5) * BIN_H
-        floor = full[f"{kind}_floor_mb"].to_numpy(float)
-        segment = Segment(
-            uptime,
-            begin.timestamp() / 3600 + uptime,
-            floor,
-            full[f"{kind}_top_mb"].to_numpy(float) - floor,
-            min((last - first).total_seconds() / 3600, BIN_H * (len(full) + 1)),
-            known_start=begin < first or first > dyno_start,
-        )
-        lives.append(_Life(begin, segment, full))
-    return lives
-
-
-def _level(lives: list[_Life]) -> float | None:
-    """Return where memory stands, with the disk cache; None without a warm floor."""
-    return standing_mb([life.segment for life in lives])
+def _memory_basis(bins: HalfHours) -> str:
+    if bins.is_reported:
+        return "R14 lines"
+    return "rss + swap" if bins.has_used else "memory_total"
 
 
 def _judged(
@@ -245,21 +209,21 @@ def joined(parts: Iterable[str | None]) -> str | None:
     return "; ".join(part for part in parts if part) or None
 
 
-def _forecast(judged: growth.Judgement, lives: list[_Life], row: dict[str, Any]) -> dict[str, Any]:
+def _forecast(judged: growth.Judgement, lives: Sequence[Life], row: dict[str, Any]) -> dict[str, Any]:
     """Return when a leak reaches the quota and the kill limit, counted from the last sample."""
     assert judged.slope is not None and judged.low is not None and judged.high is not None
-    seen = [life.segment for life in lives if len(life.bins)]
-    crest = float(np.median(np.concatenate([one.teeth_mb for one in seen])))
-    base = float(np.median([one.floor_mb[:2].mean() for one in seen])) + crest
+    seen = [life.segment for life in lives if len(life.segment.floor_mb)]
+    crest = median(np.concatenate([one.teeth_mb for one in seen]))
+    base = median(np.array([one.floor_mb[:2].mean() for one in seen])) + crest
     last = lives[-1]
-    uptime = (row["end"] - last.begin).total_seconds() / 3600
+    uptime = row["end"].timestamp() / 3600 - last.begin_s / 3600
     level, doubt = forecast.level_now([life.segment for life in lives], judged.slope, uptime)
     found: dict[str, Any] = {}
     for name, limit in (("quota", row["quota_mb"]), ("kill", row["kill_mb"])):
         if limit is not None:
             hours = forecast.hours_to(limit, level + crest, judged.slope, judged.low, judged.high, doubt)
             found |= dict(zip((f"hours_to_{name}{end}" for end in ("", "_low", "_high")), hours, strict=True))
-    found["fan"] = _fan(row["end"], level + crest, doubt, judged, found.get("hours_to_quota_high"))
+    found["fan"] = points.fan(row["end"], level + crest, doubt, judged, found.get("hours_to_quota_high"))
     left = forecast.DAILY_RESTART_H - uptime
     if left > 0:
         # where the log begins inside the life, it is older than what is seen of it
@@ -272,47 +236,3 @@ def _forecast(judged: growth.Judgement, lives: list[_Life], row: dict[str, Any])
     if found["hidden_by_restart"] and base < row["quota_mb"]:
         found["needed_slope_mb_per_h"] = forecast.needed_slope(row["quota_mb"], base)
     return found
-
-
-FAN_H = (6.0, 48.0)
-"""A forecast is drawn over so many hours, least and most."""
-
-
-def _fan(
-    now: pd.Timestamp, level: float, doubt: float, judged: growth.Judgement, until_h: float | None
-) -> list[dict[str, Any]]:
-    """Return where memory's tops lead from the last sample on: low, middle and high in MB."""
-    assert judged.slope is not None and judged.low is not None and judged.high is not None
-    long = float(np.clip(FAN_H[1] if until_h is None else 1.1 * until_h, *FAN_H))
-    return [
-        {
-            "time": (now + pd.Timedelta(hours=float(ahead))).floor("s").to_pydatetime(),
-            "low_mb": round(level - doubt + judged.low * ahead, 1),
-            "mid_mb": round(level + judged.slope * ahead, 1),
-            "high_mb": round(level + doubt + judged.high * ahead, 1),
-        }
-        for ahead in np.linspace(0, long, 13)
-    ]
-
-
-def _floors(
-    lives: list[_Life], judged: growth.Judgement, since: pd.Timestamp | None, most: int
-) -> list[dict[str, Any]] | None:
-    """Return at most so many floors as points, with the fitted line where the dyno leaks."""
-    points: list[dict[str, Any]] = []
-    for life in lives:
-        uptime, floor = life.segment.uptime_h, life.segment.floor_mb
-        warm = uptime > BOOT_H
-        fit = None
-        grew = judged.verdict == "leak" and since is not None and life.begin >= since
-        if grew and judged.slope is not None and warm.sum() >= 2:
-            fit = np.mean((floor - judged.slope * uptime)[warm]) + judged.slope * uptime
-        for place, hours in enumerate(uptime):
-            time = (life.begin + pd.Timedelta(hours=hours)).floor("s").to_pydatetime()
-            fit_mb = None if fit is None or not warm[place] else round(float(fit[place]), 1)
-            points.append({"time": time, "mb": round(float(floor[place]), 1), "fit_mb": fit_mb})
-    if not points:
-        return None
-    points.sort(key=lambda point: point["time"])
-    kept = np.unique(np.linspace(0, len(points) - 1, min(most, len(points))).round().astype(int))
-    return [points[place] for place in kept]

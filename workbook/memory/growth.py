@@ -18,8 +18,8 @@ from workbook.memory.shapes import (
     MIN_BINS,
     Fit,
     Pool,
+    Shapes,
     daily_swing_mb,
-    fit_shapes,
     inner_slope,
     largest_jump,
     late_slope,
@@ -106,12 +106,13 @@ def _judged(
     base = quota or max(UNKNOWN_QUOTA_MB, level)
     least = percent_per_day / 100 * base / 24
     pool = Pool(used, daily=hours >= LONG_SPAN_H)
-    rough, _ = fit_shapes(pool, float(bins))
+    fitted = Shapes(pool)
+    rough, _ = fitted.best(float(bins))
     rho = pool.rho(min(rough.values(), key=lambda fit: fit.bic(float(bins))).residuals)
     ne = max(6.0, bins * (1 - rho) / (1 + rho))
-    shapes, where = fit_shapes(pool, ne)
+    shapes, where = fitted.best(ne)
 
-    line, beta, inverse = pool.fit(pool.u, daily=True)
+    line, beta, inverse = pool.fit(pool.line, daily=True)
     slope = float(beta[0])
     freedom = max(1, bins - line.k)
     se = math.sqrt(max(float(inverse[0, 0]) * line.rss / freedom, 0.0)) * math.sqrt(bins / ne)
@@ -126,7 +127,7 @@ def _judged(
     sat, satlin = shapes.get("sat"), shapes.get("satlin")
     bic.setdefault("sat", math.inf)
     logarithmic = bool(sat and sat.logarithmic and bic["sat"] < bic["lin"])
-    teeth = float(np.median(np.concatenate([one.teeth_mb for one in used])))
+    teeth = trend.median(np.concatenate([one.teeth_mb for one in used]))
 
     if grows:
         stepped = bic["step"] < bic["lin"] and inner < INNER_SHARE * slope and big > 0.04 * base
@@ -188,8 +189,8 @@ def _judged(
 
 
 def _rise(used: Sequence[Segment]) -> float:
-    rises = [float(np.median(one.floor_mb[-3:]) - np.median(one.floor_mb[:3])) for one in used]
-    return float(np.median(rises))
+    rises = [trend.median(one.floor_mb[-3:]) - trend.median(one.floor_mb[:3]) for one in used]
+    return trend.median(np.array(rises))
 
 
 def _without_trend(

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from workbook import limits
-from workbook.trend import Array
+from workbook.trend import Array, median
 
 MIN_SEGMENT_H = 4.0
 """Shorter lives are not used for a slope."""
@@ -112,4 +112,4 @@ def standing_mb(lives: Sequence[Segment]) -> float | None:
         return None
     long = [one for one in seen if one.length_h >= LEVEL_LIFE_H]
     last = long[-1] if long else max(seen, key=lambda one: one.length_h)
-    return float(np.median(last.floor_mb[-12:]))
+    return median(last.floor_mb[-12:])

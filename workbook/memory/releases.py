@@ -14,7 +14,7 @@ from workbook.memory.lives import Segment
 MOST_RELEASES = 12
 """The newest releases that are told apart; the lives before them count as one."""
 MOST_TRIED = 3
-SLACK = pd.Timedelta(minutes=2)
+SLACK_S = 120.0
 """A life may begin so much before the line of the release that began it."""
 
 
@@ -30,7 +30,7 @@ class Epoch:
 
 
 def epochs(
-    begins: Sequence[pd.Timestamp],
+    begins_s: Sequence[float],
     segments: Sequence[Segment],
     releases: pd.DataFrame,
     quota: float | None,
@@ -38,10 +38,10 @@ def epochs(
 ) -> list[Epoch]:
     """Return the lives grouped by the release they began under, in order of time, each group with its own verdict.
 
-    Nothing where all lives are of one release.
+    ``begins_s`` are seconds since 1970. Nothing where all lives are of one release.
     """
-    times = releases["time"]
-    places = [int((times <= begin + SLACK).sum()) - 1 for begin in begins]
+    times_s = releases["time"].to_numpy("datetime64[us]").astype("int64") / 1e6
+    places = (times_s.searchsorted([begin + SLACK_S for begin in begins_s], side="right") - 1).tolist()
     names = sorted(set(places))
     merged = {name: names[max(len(names) - MOST_RELEASES, 0)] for name in names}
     kept = [max(place, merged[place]) for place in places]

@@ -8,37 +8,38 @@ import numpy as np
 import pandas as pd
 
 from workbook import limits, trend
+from workbook.memory.half_hours import HalfHours
 
 ONSET_MB = 10.0
 """Less swap is what any dyno shows today."""
 LEAST_BINS = 6
 
 
-def told(bins: pd.DataFrame, base_mb: float) -> dict[str, Any]:
+def told(bins: HalfHours, base_mb: float) -> dict[str, Any]:
     """Return ``swap_is`` (none, level, grows), ``swap_onset``, ``swap_level_mb`` and ``swap_mb_per_h``.
 
-    ``bins`` are half hours of one dyno with ``swap_mid_mb``, the median swap of each. The onset is the first half hour
-    of swap in the last life that swapped; growth is Theil-Sen's slope since then where Mann-Kendall's test is sure
-    of it and it is a trend of the quota ``base_mb``.
+    The onset is the first half hour of swap in the last life that swapped; growth is Theil-Sen's slope since then
+    where Mann-Kendall's test is sure of it and it is a trend of the quota ``base_mb``.
     """
-    seen = bins[bins["swap_mid_mb"].notna()].sort_values("first_time", kind="stable")
-    swapping = seen[seen["swap_mid_mb"] >= ONSET_MB]
-    if seen.empty:
+    known = ~np.isnan(bins.swap_mb)
+    if not known.any():
         return {}
-    if swapping.empty:
+    order = np.flatnonzero(known)[np.argsort(bins.first_s[known], kind="stable")]
+    swap, life, first_s = bins.swap_mb[order], bins.life[order], bins.first_s[order]
+    swapping = swap >= ONSET_MB
+    if not swapping.any():
         return {"swap_is": "none"}
-    begin = swapping["begin"].iloc[-1]
-    onset = swapping.loc[swapping["begin"] == begin, "first_time"].min()
-    since = seen[(seen["begin"] == begin) & (seen["first_time"] >= onset)]
+    last_life = life == life[swapping][-1]
+    onset_s = float(first_s[swapping & last_life].min())
+    since = last_life & (first_s >= onset_s)
+    values, hours = swap[since], (first_s[since] - onset_s) / 3600
     found: dict[str, Any] = {
-        "swap_onset": onset,
-        "swap_level_mb": float(since["swap_mid_mb"].tail(12).median()),
+        "swap_onset": pd.Timestamp(round(onset_s * 1e6), unit="us"),
+        "swap_level_mb": trend.median(values[-12:]),
         "swap_is": "level",
     }
-    if len(since) < LEAST_BINS:
+    if len(values) < LEAST_BINS:
         return found | {"swap_is": None}
-    hours = (since["first_time"] - onset).dt.total_seconds().to_numpy(float) / 3600
-    values = since["swap_mid_mb"].to_numpy(float)
     slope = trend.sen_slope([(hours, values)])
     grows = slope >= limits.LEAK_PERCENT_PER_DAY / 100 * base_mb / limits.RESTART_HOURS
     if grows and trend.mann_kendall([values])[2] > limits.Z_95 and np.ptp(values) >= ONSET_MB:

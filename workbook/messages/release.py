@@ -2,7 +2,8 @@
 
 ``heroku[api]`` to 2016 (``Deploy 1a2b3c4 by EMAIL``), ``app[api]`` since 2017 (``… by user EMAIL``); ``heroku[slugc]`` 2011
 to 2013 and ``heroku[slug-compiler]`` to 2016. The time of a build stands in the row of its end, and in the row of the
-release that it made; builds of mid 2015 to 2017 are stamped with one time only and have none.
+release that it made; builds of mid 2015 to 2017 are stamped with one time only and have none, but where one timed out the
+line says after how many seconds.
 Dev Center: "Releases", "Slug compiler".
 """
 
@@ -15,7 +16,7 @@ CLAIMS = r"""
         message,
         '^(?:Deploy \S+ by|Release v\d+ (?:created|command)|Running release v\d+|Rollback to |Scaled? to '
         || '|(?:Add|Remove|Update) .* by |Set .* config(?: vars)? by |(?:Attach|Detach|Destroy) .* by |@ref:\S+ completed provisioning'
-        || '|Enable Logplex|Initial release|Build (?:started|succeeded|failed)|Slug compilation (?:started|finished|failed))'
+        || '|Enable Logplex|Initial release|Build (?:started|succeeded|failed)|Slug compilation (?:started|finished|failed|timed out))'
     )
 """
 
@@ -49,7 +50,7 @@ events AS (
             WHEN regexp_matches(message, '^(?:Enable|Initial)') THEN 'create'
             WHEN regexp_matches(message, '^(?:Build|Slug compilation) started') THEN 'build_started'
             WHEN regexp_matches(message, '^(?:Build succeeded|Slug compilation finished)') THEN 'build_succeeded'
-            WHEN regexp_matches(message, '^(?:Build|Slug compilation) failed') THEN 'build_failed'
+            WHEN regexp_matches(message, '^(?:Build failed|Slug compilation (?:failed|timed out))') THEN 'build_failed'
             ELSE 'addon'
         END AS event,
         nullif(rtrim(parts.actor, '.'), '') AS actor,
@@ -114,7 +115,10 @@ SELECT
     event,
     actor,
     description,
-    seconds AS build_seconds
+    coalesce(
+        try_cast(regexp_extract(description, '^Slug compilation timed out: (\d{1,6}(?:\.\d{1,9})?) seconds', 1) AS DOUBLE),
+        seconds
+    ) AS build_seconds
 FROM events
 LEFT JOIN times USING (source_id, line)
 ORDER BY source_id, line
@@ -143,6 +147,15 @@ EXAMPLES = (
             {"event": "deploy", "description": "Deploy 0.0.1-SNAPSHOT"},
             {"event": "release", "version": "v31", "build_seconds": 54},
             {"event": "build_succeeded", "build_seconds": 54},
+        ),
+    ),
+    (
+        # 2016: both stamps are the start, and the line of the end says how long it took
+        "2016-05-02T21:59:34.531291+00:00 heroku[slug-compiler]: Slug compilation started\n"
+        "2016-05-02T21:59:34.531296+00:00 heroku[slug-compiler]: Slug compilation timed out: 1578.209133278 seconds.",
+        (
+            {"event": "build_started"},
+            {"event": "build_failed", "build_seconds": 1578.209133278, "version": None},
         ),
     ),
     (

@@ -9,29 +9,35 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets as W
 import pandas as pd
 
-from workbook import charts, render, timeline
+from workbook import charts, render, timeline, words
+from workbook.panel import clicks
+from workbook.window import Window
 
 if TYPE_CHECKING:
     from workbook.analysis import Option, Result
 
-_ROWS = 50
+unchecked = charts.unchecked
 _UNITS = {"ms": "ms", "s": "s", "mb": "MB", "hours": "h", "minutes": "min"}
 
 
-def overview_chart(overview: pd.DataFrame, marks: pd.DataFrame, name: str) -> Any:
-    """Return the overview as a chart whose brush is the selection of that name."""
+def overview_chart(overview: pd.DataFrame, marks: pd.DataFrame, name: str, chosen: Window) -> Any:
+    """Return the overview with a brush, the selection of that name, which lies on the chosen window."""
     import altair as alt
 
-    brush = alt.selection_interval(name=name, encodings=["x"])
-    return _live(timeline.overview_chart(overview, marks, None if overview.empty else brush, height=110))
+    if overview.empty:
+        return charts.empty("Nothing is loaded that has a time: wb.load(…) reads a folder with exports.")
+    first = overview["time"].min()
+    last = overview["time"].max() + pd.Timedelta(seconds=int(overview["width_s"].max()))
+    at: Any = alt.Undefined
+    if chosen != Window():
+        ends = (chosen.start or first, chosen.end or last)
+        at = {"x": [int(pd.Timestamp(end).tz_localize("UTC").timestamp() * 1000) for end in ends]}
+    brush = alt.selection_interval(name=name, encodings=["x"], value=at)
+    return timeline.overview_chart(overview, marks, brush, height=90)
 
 
-def empty_chart() -> Any:
-    """Return a chart widget with nothing on it, to be redrawn by assigning its ``chart``."""
-    return _live(charts.empty("…"))
-
-
-def _live(chart: Any) -> Any:
+def live(chart: Any) -> Any:
+    """Return a widget with the chart, which is drawn anew when its ``chart`` is assigned."""
     import altair as alt
 
     charts.offline()
@@ -39,8 +45,76 @@ def _live(chart: Any) -> Any:
 
 
 def drawn(result: Result) -> Any:
-    """Return the result's chart, or one that says there is none."""
-    return result.chart if result.chart is not None else charts.empty("no chart for this result")
+    """Return the result's chart, its marks open what they stand for; or one that says there is none."""
+    return (
+        charts.empty("no chart for this result") if result.chart is None else clicks.clickable(result.chart)
+    )
+
+
+def nothing() -> Any:
+    """Return the chart of a panel that has not answered yet."""
+    return charts.empty("…")
+
+
+def style() -> Any:
+    """Return what makes an answer pale while a newer one is made."""
+    return W.HTML(
+        "<style>.workbook-stale{opacity:.45}.workbook-panel .widget-label{max-width:none}"
+        ".workbook-panel .workbook-window{font-variant-numeric:tabular-nums}</style>"
+    )
+
+
+def button(text: str, meaning: str, disabled: bool = False) -> Any:
+    """Return a button; a screen reader says its meaning after its text."""
+    return W.Button(description=text, tooltip=meaning, disabled=disabled, layout=W.Layout(width="auto"))
+
+
+def time_box(label: str) -> Any:
+    """Return a box for a time that is typed."""
+    return W.Text(
+        description=label,
+        placeholder="2026-03-11 14:00",
+        continuous_update=False,
+        style={"description_width": "auto"},
+        layout=W.Layout(width="230px"),
+    )
+
+
+def note_box() -> Any:
+    """Return a box for the words under which a result is kept."""
+    return W.Text(
+        description="Note",
+        placeholder="why this matters",
+        style={"description_width": "auto"},
+        layout=W.Layout(width="480px"),
+    )
+
+
+def in_a_row(*parts: Any) -> Any:
+    """Return the parts beside each other, below each other where it is narrow."""
+    return W.HBox(
+        list(parts), layout=W.Layout(flex_flow="row wrap", align_items="center", grid_gap="4px 10px")
+    )
+
+
+def choice(questions: dict[str, str], name: str) -> Any:
+    """Return the list of questions."""
+    return W.Dropdown(
+        options=[(f"{key} — {question}"[:110], key) for key, question in questions.items()],
+        value=name,
+        description="Question",
+        style={"description_width": "150px"},
+        layout=W.Layout(width="98%"),
+    )
+
+
+def same_seconds(one: Window, other: Window) -> bool:
+    """Return whether two windows are the same to the second, which is how fine a brush is."""
+
+    def to_seconds(window: Window) -> tuple[Any, ...]:
+        return tuple(end and end.replace(microsecond=0) for end in (window.start, window.end))
+
+    return one == other or (one != Window() != other and to_seconds(one) == to_seconds(other))
 
 
 def words_of(name: str) -> str:
@@ -87,19 +161,6 @@ def _fine_step(low: float, high: float, default: float) -> float:
     return (default - low) / max(1, round((default - low) * 200 / (high - low))) or (high - low) / 200
 
 
-def scrolling_box() -> Any:
-    """Return a box of HTML that scrolls inside itself, so that a long table does not push the rest away."""
-    return W.HTML(layout=W.Layout(max_height="420px", overflow="auto", width="98%"))
-
-
-def copy_box(what: str) -> Any:
-    """Return a read-only box whose text can be selected and copied."""
-    box = W.Textarea(disabled=False, layout=W.Layout(width="98%", height="160px"))
-    box.placeholder = f"the {what} appears here"
-    box.add_class("workbook-copy")
-    return box
-
-
 def folded(parts: dict[str, Any]) -> Any:
     """Return the parts below each other, each folded under its title."""
     accordion = W.Accordion(children=list(parts.values()), selected_index=None)
@@ -108,30 +169,19 @@ def folded(parts: dict[str, Any]) -> Any:
     return accordion
 
 
-def busy() -> str:
-    """Return the line that is shown while an analysis runs."""
-    return '<div role="status" class="workbook-status">Working …</div>'
-
-
 def done(result: Result) -> str:
     """Return the line that says what is shown."""
-    count = len(result.table)
-    return f'<div role="status" class="workbook-status">{html.escape(result.question)} — {count:,} rows</div>'
+    return words.visible(f"{result.question} {words.plural(len(result.table), 'row')}.", one_line=True)
 
 
 def sentence(error: Exception) -> str:
     """Return an error as one sentence."""
-    return f'<div role="alert" class="workbook-error" style="color:#b3261e"><b>{html.escape(str(error))}</b></div>'
+    return words.visible(str(error).strip() or type(error).__name__, one_line=True)
 
 
 def findings(result: Result) -> str:
-    """Return the findings as HTML, worst first."""
-    return "".join(render.finding_html(finding) for finding in result.findings) or "<i>nothing found here</i>"
-
-
-def table(result: Result) -> str:
-    """Return the first rows of the table as HTML."""
-    return render.frame_html(result.table, rows=_ROWS)
+    """Return the findings as HTML, worst first, and what weakens them."""
+    return render.findings_html(result.findings, result.weakened)
 
 
 def window(chosen: object) -> str:
