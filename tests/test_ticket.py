@@ -288,3 +288,29 @@ def test_the_command_writes_both_files(tmp_path: Any, monkeypatch: Any, capsys: 
     assert (tmp_path / "t-log.txt").stat().st_size > 1000
     assert cli.main(["ticket", "errors", "dump.log", "-o", "dump.log"]) == 2
     assert (tmp_path / "dump.log").read_text().startswith("2013")
+
+
+KEY = (
+    "-----BEGIN RSA PRIVATE KEY-----",
+    *["MIIEowIBAAKCAQEA7bq8" + "x1Y2" * 11] * 3,
+    "Zm9vYmFyYmF6cXV4MTIz",
+    "-----END RSA PRIVATE KEY-----",
+)
+
+
+@pytest.mark.parametrize("ends", [len(KEY), len(KEY) - 1, 2])
+def test_a_private_key_over_several_lines_is_hidden_whole(load_text: Any, ends: int) -> None:
+    lines = [f"2013-06-09T01:37:30.{n:06d}+00:00 app[web.1]: {text}\n" for n, text in enumerate(KEY[:ends])]
+    wb = load_text(
+        CALM + BURST + "".join(lines) + "2013-06-09T01:37:31+00:00 app[web.1]: in CouponsController1Again\n"
+    )
+    made = wb.ticket("errors", results=[wb.run("errors")])
+    for text in (made.text, made.log):
+        assert "MIIE" not in text and "Zm9v" not in text and not remaining(text)
+    assert made.rotate["private key"][0] == "dump.log:362"
+
+
+def test_places_that_are_not_shown_are_counted(down: Workbook, made: Any) -> None:
+    places = made.rotate["secret"]
+    assert len(places) == 120
+    assert f"`{places[9]}` and 110 more (secret)" in made.text

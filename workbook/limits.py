@@ -339,6 +339,21 @@ BACKUP_HOURS = _limit(
 )
 BACKUP_SIZE_DROP = _limit("BACKUP_SIZE_DROP", 0.5, "share", "ours: half of the data gone is worth a look")
 WAL_SECONDS = _limit("WAL_SECONDS", 60, "s", "book ch. 5: archived every 60 s, so at worst so much is lost")
+TREND_SAMPLES = _limit("TREND_SAMPLES", 12, "samples", "ours: fewer give no slope")
+TREND_SPAN_HOURS = _limit("TREND_SPAN_HOURS", 6, "h", "ours: a shorter span gives no slope")
+TREND_HOURS = _limit(
+    "TREND_HOURS", 24, "hours with samples", "ours: a day, so that a daily cycle is no trend"
+)
+TREND_ALPHA = _limit("TREND_ALPHA", 0.005, "probability", "ours: of a slope by chance, Mann-Kendall's test")
+TREND_HIT_SHARE = _limit(
+    "TREND_HIT_SHARE", 0.001, "share", "ours: a smaller change of a hit rate is called none"
+)
+STEADY_BUCKETS = _limit("STEADY_BUCKETS", 24, "buckets", "ours: fewer do not show a pattern")
+STEADY_MINUTES = _limit("STEADY_MINUTES", 5, "min", "ours: one bucket; New Relic's own where that is longer")
+STEADY_REQUESTS = _limit("STEADY_REQUESTS", 10, "requests in a bucket", "ours: fewer have no usual time")
+ERRATIC_TIMES = _limit(
+    "ERRATIC_TIMES", 1.5, "ratio", "ours: a usual bucket is that far from what traffic and trend explain"
+)
 LONG_QUERY_S = _limit("LONG_QUERY_S", 300, "s", "pg:long-running-queries lists what runs longer than 5 min")
 BLOAT_FACTOR = _limit(
     "BLOAT_FACTOR", 10, "times", "Dev Center, Heroku Postgres: pg:diagnose warns from 10 on"
@@ -346,14 +361,27 @@ BLOAT_FACTOR = _limit(
 BLOAT_MB = _limit("BLOAT_MB", 100, "MB", "ours: less waste is not worth a vacuum")
 
 PLAN_CONNECTIONS = {
-    **dict.fromkeys(("essential-0", "essential-1", "mini", "basic", "hobby-dev", "hobby-basic", "dev"), 20),
-    "essential-2": 40,
-    **dict.fromkeys(("standard-0", "premium-0"), 120),
-    **dict.fromkeys(("standard-2", "premium-2"), 400),
-    **dict.fromkeys((f"{tier}-{size}" for tier in ("standard", "premium") for size in range(3, 10)), 500),
+    **{f"{tier}-0": 120 for tier in ("standard", "premium", "private", "shield")},
+    **{f"{tier}-2": 400 for tier in ("standard", "premium", "private", "shield")},
+    **{
+        f"{tier}-{size}": 500
+        for tier in ("standard", "premium", "private", "shield")
+        for size in range(3, 10)
+    },
+    **{
+        f"{tier}-{size}": 500
+        for tier in ("premium", "private", "shield")
+        for size in ("l-6", "xl-6", "l-9", "xl-9")
+    },
+    **dict.fromkeys(("enterprise-7", "enterprise-8"), 500),
     **dict.fromkeys(("crane", "kappa", "ronin", "fugu", "ika", "zilla", "baku", "mecha"), 500),
 }
-"""Most connections by plan (Dev Center, Choosing a Heroku Postgres plan; the named ones until 2014)."""
+"""Most connections by plan.
+
+Dev Center, "Heroku Postgres Production Tier Technical Characterization", column Connection Limit, as of 2015-02-23,
+2023-04-12 and 2024-09-06; the named plans: Heroku blog, "Connection Limit Guidance", 2013-11-22 (500 across all
+production databases until then). Smaller plans are not here: ``pg:info`` prints their limit itself (2/20).
+"""
 
 
 ONE_OFF = ("run", "scheduler", "release")

@@ -44,6 +44,8 @@ _HOW_TO_GET = {
     "builds": "the output of `git push heroku`, copied from the terminal, a CI or the dashboard",
     "missing_binaries": "the terminal with `heroku run bash`, or the log of the dyno",
     "transcript": "the terminal, copied whole",
+    "database_log": "lines of app[postgres.…], as the log of a production plan has them",
+    "app_requests": "lines of Rails or lograge, as the application logs them",
     "database_samples": "lines of app[heroku-postgres], as the log of a production plan has them",
     "sources": "any export",
 }

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from workbook import Finding, Result, Window
+from workbook.databases import rates, steadiness
 
 CACHE = """\
 $ heroku pg:cache_hit -a debugging
@@ -177,7 +179,11 @@ def test_how_old_a_backup_is_without_a_time_cannot_be_told(load_text: Any) -> No
         ("Crane", "6", "ok", 500),
         ("Standard-0", "119", "near_limit", 120),
         ("Unheard-Of", "119", "told", None),
-        ("Essential-0", "none", "told", 20),
+        ("Standard 2", "119", "ok", 400),
+        ("Premium L-6", "499", "near_limit", 500),
+        # the plan's limit is not known where the Dev Center does not list it: a paste prints it itself
+        ("Essential-0", "none", "told", None),
+        ("Standard 10", "119", "told", None),
     ],
 )
 def test_connections_against_the_plan(
@@ -240,3 +246,224 @@ def test_the_same_paste_twice_is_counted_once(load_text: Any) -> None:
     result = load_text(BACKUPS + CACHE.format(index="0.98"), "two.txt").run("database_card")
     assert section(result, "hit_rate")["value"].tolist()[0] == 0.98
     assert "size of 4 backups" in set(section(result, "backups")["name"])
+
+
+# ---- what the log tells over time ----
+
+METRIC = (
+    "2024-03-04T{hour:02d}:{minute:02d}:00.000000+00:00 app[heroku-postgres]: source={source} addon=postgresql-blue-1"
+    " sample#{metric}={value}\n"
+)
+
+
+def metric(name: str, values: list[object], source: str = "DATABASE", minute: int = 0) -> str:
+    return "".join(
+        METRIC.format(hour=hour, minute=minute, source=source, metric=name, value=value)
+        for hour, value in enumerate(values)
+    )
+
+
+def test_connections_in_the_log_against_the_servers_limit_and_the_pasted_plan(load_text: Any) -> None:
+    load_text("=== DATABASE_URL, HEROKU_POSTGRESQL_COBALT_URL\nPlan: Standard 0\n", "info.txt")
+    result = load_text(
+        metric("active-connections", [10, 14, 110, 12])
+        + metric("active-connections", [5, 6, 7, 6], "VIOLET", 1)
+        + metric("max-connections", [400] * 4, "VIOLET", 1)
+        + metric("active-connections", [9] * 4, "WHITE", 2)
+    ).run("database_card")
+    found = section(result, "connections").set_index("database")[["value", "limit_value", "verdict", "said"]]
+    assert found.loc["DATABASE"].tolist() == [110, 120, "near_limit", "usually 13, in 4 samples"]
+    assert found.loc["VIOLET"].tolist()[:3] == [7, 400, "ok"]
+    assert pd.isna(found.loc["WHITE", "limit_value"]) and found.loc["WHITE", "verdict"] == "told"
+    warned = of(result, "warning")[0]
+    assert warned.title.startswith("At most 110 of 120 connections of DATABASE were used (91.7 %; usually 13")
+    assert warned.evidence[0].line == 3
+
+
+def test_a_name_that_is_no_plan_and_connections_of_a_cache_do_not_count(load_text: Any) -> None:
+    result = load_text(
+        metric("active-connections", [119] * 4).replace("heroku-postgres]", "heroku-redis]")
+        + metric("active-connections", [1] * 4, "A.*|(")
+    ).run("database_card")
+    assert section(result, "connections")["database"].tolist() == ["A.*|("]
+
+
+def test_connections_that_the_server_refused(load_text: Any) -> None:
+    fatal = (
+        "2024-03-04T12:00:0{n}+00:00 app[postgres.1]: [DATABASE] [9-1]  sql_error_code = 53300 FATAL:  remaining connection"
+        " slots are reserved for non-replication superuser connections\n"
+    )
+    result = load_text(fatal.format(n=1) + fatal.format(n=5)).run("database_card")
+    assert [one.title for one in of(result, "warning")] == [
+        "The server of DATABASE refused 2 connections: all were in use (last 2024-03-04 12:00:05 UTC)."
+    ]
+
+
+@pytest.mark.parametrize(
+    "lags, severity, words",
+    [
+        (
+            [0, 0, 1204, 0],
+            "ruled_out",
+            "was 0 commits in the end (at most 1204 commits, behind in 1 of 4 samples",
+        ),
+        (
+            [0, 10, 300, 1500],
+            "warning",
+            "was 1,500 commits in the end (at most 1500 commits, behind in 3 of 4 samples",
+        ),
+    ],
+)
+def test_the_lag_that_the_log_tells(load_text: Any, lags: list[object], severity: str, words: str) -> None:
+    result = load_text(metric("follower-lag-commits", lags, "WHITE")).run("database_card")
+    (found,) = of(result, severity)
+    assert words in found.title and found.numbers["behind_commits"] == lags[-1]
+
+
+def test_only_a_rate_that_surely_falls_is_said_to_fall() -> None:
+    noise = np.random.default_rng(1).normal(0, 0.0002, 48)
+    hours = np.arange(48)
+    assert rates.falls(0.999 - 0.0001 * hours + noise)
+    assert not rates.falls(0.999 + noise)
+    assert not rates.falls(0.995 + 0.0001 * hours + noise)
+    assert not rates.falls(0.999 - 0.000005 * hours + noise / 100)
+    assert not rates.falls((0.999 - 0.001 * hours)[:23])
+    # a day that comes again is no trend
+    assert not rates.falls(0.995 + 0.003 * np.sin(hours / 24 * 2 * np.pi + np.pi / 2) + noise)
+    assert rates.falls(0.999 - 0.0001 * np.repeat(hours, 100))
+
+
+def test_a_rate_above_the_limit_that_falls_is_told_before_it_is_too_late(load_text: Any) -> None:
+    lines = "".join(
+        f"2024-03-{4 + hour // 24:02d}T{hour % 24:02d}:00:00+00:00 app[heroku-postgres]: source=DATABASE"
+        f" sample#index-cache-hit-rate={0.998 - 0.0001 * hour:.5f}\n"
+        for hour in range(36)
+    )
+    result = load_text(lines).run("database_card")
+    (note,) = of(result, "note")
+    assert note.title == (
+        "The index cache hit rate of DATABASE is 0.99625, 0.00625 above 0.99, but it falls by 0.00240 a day: at this pace"
+        " it is below in 2.6 days."
+    )
+
+
+def test_slow_statements_of_the_server_log_by_shape(load_text: Any) -> None:
+    line = "2024-03-04T12:{minute:02d}:{second:02d}+00:00 app[postgres.1]: [DATABASE] [{n}-1]  LOG:  duration: {ms} ms  {said}\n"
+    text = "".join(
+        line.format(
+            minute=n // 60,
+            second=n % 60,
+            n=n + 1,
+            ms=2000 + n,
+            said=f"statement: SELECT * FROM orders WHERE id = {n}",
+        )
+        for n in range(60)
+    )
+    text += line.format(minute=2, second=0, n=70, ms=9000, said="execute a1: SELECT 1 FROM carts")
+    # its plan is logged too: counted once; how long it was parsed is no run
+    text += line.format(minute=2, second=0, n=71, ms=9000, said="plan:\n").rstrip("\n") + "\n"
+    text += line.format(minute=2, second=1, n=72, ms=5000, said="parse a1: SELECT 1 FROM carts")
+    text += (
+        "2024-03-04T12:03:00+00:00 app[postgres.1]: [DATABASE] [80-1]  LOG:  process 4242 still waiting for ShareLock on"
+        " transaction 7 after 1000.1 ms\n"
+    )
+    result = load_text(text).run("database_card")
+    shapes = section(result, "query")
+    assert shapes["name"].tolist() == ["SELECT ? FROM carts", "SELECT * FROM orders WHERE id = ?"]
+    orders = shapes.iloc[1]
+    assert (orders["count"], orders["value"], orders["max_ms"]) == (60, 121.77, 2059)
+    assert orders["p95_ms"] == pytest.approx(2056.05) and pd.isna(shapes.iloc[0]["p95_ms"])
+    assert shapes["time_share"].sum() == pytest.approx(1)
+    titles = [one.title for one in result.findings]
+    assert titles[1] == (
+        "Of the slow statements that the server logged, one shape took 93.1 %: 60 times, 2 min 2 s in all, 95 % within"
+        " 2.1 s, the longest 2.1 s: SELECT * FROM orders WHERE id = ?."
+    )
+    assert titles[0] == "The server logged 1 wait for a lock, the longest so far 1.0 s."
+
+
+def test_every_gap_between_backups_is_told(load_text: Any) -> None:
+    rows = "".join(
+        f" b{day:03d}  2024-02-{day:02d} 04:05:06 +0000  Completed 2024-02-{day:02d} 04:06:06 +0000  {day}.00MB  DATABASE\n"
+        for day in (10, 9, 8, 5, 4, 2, 1)
+    )
+    head = "=== Backups\n\n ID    Created at                 Status                               Size    Database\n"
+    result = load_text(head + rows).run("database_card", Window(None, "2024-02-10 12:00"))
+    gaps = section(result, "backups")
+    gaps = gaps[gaps["verdict"] == "gap"].set_index("name")["value"].to_dict()
+    assert gaps == {"longest gap, before b008": 72, "gap, before b004": 48}
+
+
+def buckets(level: Any, traffic: Any = 4.0, noise: float = 0.05) -> pd.DataFrame:
+    count = len(level)
+    return pd.DataFrame(
+        {
+            "bucket": pd.date_range("2024-03-04", periods=count, freq="5min").as_unit("us"),
+            "level": level, "traffic": np.broadcast_to(traffic, count), "noise": noise, "source_id": 1,
+            "line": np.arange(1, count + 1),
+        }
+    )  # fmt: skip
+
+
+def test_erratic_trending_and_steady_time_once_the_traffic_is_out() -> None:
+    random = np.random.default_rng(7)
+    calm = random.normal(0, 0.05, 288)
+    traffic = 5 + np.sin(np.arange(288) / 40)
+    said = {
+        "stable": buckets(3 + calm, traffic),
+        "trending": buckets(3 + calm + np.linspace(0, 0.5, 288), traffic),
+        "erratic": buckets(3 + calm + random.normal(0, 0.8, 288), traffic),
+    }
+    assert {name: steadiness.judge("x", part)["verdict"] for name, part in said.items()} == {
+        name: name for name in said
+    }
+    # time that goes up and down with the traffic alone
+    loaded = steadiness.judge("x", buckets(3 + 0.9 * traffic + calm, traffic))
+    assert loaded["verdict"] == "stable" and loaded["ratio"] < 1.1
+    # few requests scatter by chance: that is no erratic server
+    chance = buckets(3 + random.normal(0, 0.45, 288), traffic, noise=0.45)
+    assert steadiness.judge("x", chance)["verdict"] == "stable"
+    assert steadiness.judge("x", buckets(calm[:23]))["verdict"] == "cannot_tell"
+    assert steadiness.judge("x", buckets(calm, np.nan))["verdict"] == "no_traffic"
+    long = steadiness.judge("x", buckets(np.tile(calm, 12), np.tile(traffic, 12)))
+    assert long["verdict"] == "stable" and long["count"] <= 600
+
+
+def test_how_often_a_steady_database_is_called_anything_else() -> None:
+    wrong = 0
+    for seed in range(60):
+        random = np.random.default_rng(seed)
+        counts = random.integers(10, 120, 144)
+        # 10 to 120 requests with a tail, and buckets that remember each other
+        level = np.array([np.median(random.normal(0, 1, count)) for count in counts])
+        slow = np.zeros(144)
+        for at in range(1, 144):
+            slow[at] = 0.7 * slow[at - 1] + random.normal(0, 0.03)
+        part = buckets(level + slow, np.log(counts)).assign(noise=1.2533 / np.sqrt(counts))
+        wrong += steadiness.judge("x", part)["verdict"] != "stable"
+    assert wrong <= 3
+
+
+def test_database_time_of_new_relic_and_of_the_log(load_text: Any) -> None:
+    start = pd.Timestamp("2024-03-04 10:00")
+    series = "".join(
+        f"{start + pd.Timedelta(minutes=5 * n):%Y-%m-%d %H:%M:%S},{20 + 3 * n + n % 3},30,120\n"
+        for n in range(40)
+    )
+    wb = load_text("timestamp,Database,Ruby,Throughput (rpm)\n" + series, "breakdown.csv")
+    rows = section(wb.run("database_card"), "steadiness")
+    assert rows[["name", "verdict", "count"]].to_numpy().tolist() == [
+        ["database time in New Relic", "trending", 40]
+    ]
+    wb = load_text(
+        "".join(
+            f"{start + pd.Timedelta(seconds=20 * n):%Y-%m-%dT%H:%M:%S}+00:00 app[web.1]: method=GET path=/a{n % 2} format=html"
+            f" controller=A action=a{n % 2} status=200 duration=90.5 view=4.0 db={(8 + n % 7) * (1 + 9 * (n % 2))}.00\n"
+            for n in range(400)
+        )
+    )
+    result = wb.run("database_card")
+    rows = section(result, "steadiness")
+    assert rows["verdict"].tolist() == ["stable", "trending"]
+    assert rows["name"].tolist() == ["database time in the log", "database time in New Relic"]
+    assert any(one.title.startswith("The database time in New Relic trends: ") for one in of(result, "note"))

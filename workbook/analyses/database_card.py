@@ -2,20 +2,26 @@
 
 One row for each thing that a paste or a metric tells; the worst of a section first.
 
-Columns: ``section``: hit_rate, index_use, connections, size, follower, backups, swap, query, locks, bloat, check;
-``database``; ``name``: what the row is about (a rate, a table, a step of the swap); ``verdict``, see below; ``value``
-with ``unit``: share (0 to 1), count, commits, h, s, bytes or times; ``limit_value``: what the value is compared with,
-in the same unit; ``margin``: value less limit; ``trend_per_day``: of a rate in the log, its slope as a share a day;
-``said``: the words that were printed; ``time``: of the value, where it has one; ``as_of``: the window's end, else the
-newest time in a log or a dig; ``evidence``.
+Columns: ``section``: hit_rate, index_use, connections, size, follower, steadiness, backups, swap, query, locks,
+bloat, check; ``database``; ``name``: what the row is about (a rate, a table, a statement, a step of the swap);
+``verdict``, see below; ``value`` with ``unit``: share (0 to 1), count, commits, h, s, bytes or times;
+``limit_value``: what the value is compared with, in the same unit; ``margin``: value less limit; ``trend_per_day``:
+of a rate or of connections in the log, its slope in the unit a day; ``is_falling``: whether a rate surely falls;
+``count``, ``p95_ms``, ``max_ms`` and ``time_share`` (0 to 1) of statements of one shape, or of waits, in the server's
+log; ``change_ratio``: of the database's time, the trend from first to last; ``said``: the words that were printed;
+``time``: of the value, where it has one; ``as_of``: the window's end, else the newest time in a log or a dig;
+``evidence``.
 
-Verdicts: ``ok``, ``low`` (a rate below 0.99, an index that is little used), ``near_limit``, ``behind``, ``old``,
-``failed``, ``gap``, ``small``, ``same_size``; ``done``, ``partly``, ``out_of_order``, ``missing`` of a step;
-``differs``: names of applications within a swap; ``slow``, ``waits``, ``bloated``, ``red``, ``yellow``, ``large``,
-``told`` (no limit), ``cannot_tell``.
+Verdicts: ``ok``, ``low`` (a rate below 0.99, an index that is little used), ``near_limit``, ``refused``, ``behind``,
+``old``, ``failed``, ``gap``, ``small``, ``same_size``; ``done``, ``partly``, ``out_of_order``, ``missing`` of a step;
+``differs``: names of applications within a swap; ``erratic``, ``trending``, ``stable`` of the database's time, once
+traffic (and, in the application's lines, the mix of actions) is taken out; ``slow``, ``logged`` (by the server, which
+logs only what is slow), ``waits``, ``bloated``, ``red``, ``yellow``, ``large``, ``told`` (no limit), ``cannot_tell``.
 
-Pastes carry no time: the window cuts the metrics only, and its end says as of when a backup's age is counted. Of the
-same paste loaded again the newest counts. A rate of 0, or none, is a database that was not read, and is left out.
+Pastes carry no time: the window cuts the metrics and the logs only, and its end says as of when a backup's age is
+counted. Of the same paste loaded again the newest counts. A rate of 0, or none, is a database that was not read, and
+is left out. A plan's connections are known for the plans that the Dev Center lists; smaller ones print their own
+limit (2/20).
 """
 
 from __future__ import annotations
@@ -26,17 +32,22 @@ import pandas as pd
 
 from workbook import limits
 from workbook.analysis import Finding, Query
-from workbook.databases import backups, capacity, followers, picture, rates, statements, swap
+from workbook.databases import backups, capacity, followers, picture, rates, statements, steadiness, swap
 from workbook.databases.telling import REFERENCE
 from workbook.window import Window
 
 if TYPE_CHECKING:
     import altair as alt
 
-NEEDS = (("database_facts", "backups", "table_statistics", "transcript", "database_samples"),)
+NEEDS = (
+    (
+        *("database_facts", "backups", "table_statistics", "transcript", "database_samples", "database_log"),
+        *("response_breakdown", "app_requests"),
+    ),
+)
 
 _PLANS = ", ".join(f"('{plan}', {most})" for plan, most in sorted(limits.PLAN_CONNECTIONS.items()))
-_SECTIONS = (rates, capacity, followers, statements, backups, swap)
+_SECTIONS = (rates, capacity, followers, steadiness, statements, backups, swap)
 _ROWS = "\n    UNION ALL BY NAME FROM ".join(name for section in _SECTIONS for name in section.ROWS)
 
 SQL = rf"""
@@ -61,6 +72,13 @@ statistics AS (
     WHERE report IS NOT NULL
     QUALIFY row_number() OVER (PARTITION BY report, name, statistic, number ORDER BY source_id DESC, line DESC) = 1
 ),
+samples AS (
+    SELECT attachment, metric, value, time, {{'source_id': source_id, 'line': line}} AS place
+    FROM database_samples
+    WHERE process = 'heroku-postgres'
+        AND value IS NOT NULL
+        AND in_window(time, $start, $end)
+),
 {",".join(section.CTES.rstrip() for section in _SECTIONS)},
 everything AS (
     FROM {_ROWS}
@@ -75,6 +93,12 @@ SELECT
     limit_value::DOUBLE AS limit_value,
     round(measured - limit_value, 12) AS margin,
     trend_per_day,
+    is_falling,
+    count,
+    p95_ms,
+    max_ms,
+    time_share,
+    change_ratio,
     said,
     time,
     as_of,
@@ -84,7 +108,7 @@ CROSS JOIN evidence_times
 ORDER BY
     list_position(
         [
-            'hit_rate', 'index_use', 'connections', 'size', 'follower', 'backups',
+            'hit_rate', 'index_use', 'connections', 'size', 'follower', 'steadiness', 'backups',
             'swap', 'query', 'locks', 'bloat', 'check'
         ],
         section
@@ -102,7 +126,8 @@ ORDER BY
 
 def rows(query: Query, window: Window) -> pd.DataFrame:
     """Return a row for each thing that is known of the databases; columns as the module says."""
-    return query(SQL, start=window.start, end=window.end)
+    judged = {**rates.parameters(query, window), **steadiness.parameters(query, window)}
+    return query(SQL, start=window.start, end=window.end, **judged)
 
 
 def findings(rows: pd.DataFrame) -> list[Finding]:

@@ -8,6 +8,8 @@ from workbook import limits, words
 from workbook.analysis import Finding, cite
 from workbook.databases.telling import REFERENCE, evidence_of, named, text
 
+MOST_GAPS = 5
+
 CTES = rf"""
 kept_backups AS (
     SELECT
@@ -52,7 +54,8 @@ backup_gaps AS (
     SELECT
         'backups' AS section,
         database,
-        'longest gap, before ' || backup AS name,
+        CASE WHEN time - time_before = max(time - time_before) OVER () THEN 'longest gap' ELSE 'gap' END
+            || ', before ' || backup AS name,
         date_diff('second', time_before, time) / 3600.0 AS measured,
         'h' AS unit,
         {limits.BACKUP_HOURS} AS limit_value,
@@ -61,7 +64,9 @@ backup_gaps AS (
         [place_before, place] AS evidence
     FROM good_backups
     WHERE time_before IS NOT NULL
-    QUALIFY row_number() OVER (ORDER BY time - time_before DESC, time) = 1
+    QUALIFY
+        row_number() OVER (ORDER BY time - time_before DESC, time)
+        <= CASE WHEN verdict = 'gap' THEN {MOST_GAPS} ELSE 1 END
 ),
 small_backups AS (
     SELECT

@@ -23,10 +23,30 @@ followers AS (
     FROM facts AS b
     LEFT JOIN facts AS f ON f.database = b.database AND f.fact = 'Following'
     WHERE b.fact = 'Behind By'
+),
+logged_lag AS (
+    SELECT
+        'follower' AS section,
+        attachment AS database,
+        'lag in the log' AS name,
+        arg_max(value, (time, place.source_id, place.line)) AS measured,
+        'commits' AS unit,
+        0 AS limit_value,
+        CASE WHEN measured > 0 THEN 'behind' ELSE 'ok' END AS verdict,
+        'at most ' || max(value)::BIGINT || ' commits, behind in ' || count(*) FILTER (value > 0) || ' of ' || count(*)
+            || ' samples' AS said,
+        max(time) AS time,
+        list_distinct([
+            arg_max(place, (value, -epoch_us(time), -place.line)),
+            arg_max(place, (time, place.source_id, place.line))
+        ]) AS evidence
+    FROM samples
+    WHERE metric = 'follower_lag_commits'
+    GROUP BY attachment
 )
 """
 
-ROWS = ("followers",)
+ROWS = ("followers", "logged_lag")
 
 
 def findings(rows: pd.DataFrame) -> list[Finding]:
@@ -36,6 +56,8 @@ def findings(rows: pd.DataFrame) -> list[Finding]:
 
 def _follower(row: pd.Series) -> Finding:
     name = text(row["database"])
+    if row["name"] == "lag in the log":
+        return _logged(row, name)
     if row["verdict"] == "ok":
         return Finding(
             "ruled_out",
@@ -63,4 +85,29 @@ def _follower(row: pd.Series) -> Finding:
         cite(row["evidence"]),
         "Paste heroku pg:info again.",
         REFERENCE,
+    )
+
+
+def _logged(row: pd.Series, name: str) -> Finding:
+    """The lag that metric lines told over time; the newest sample decides."""
+    lag = int(row["value"])
+    numbers = {"behind_commits": lag}
+    said = f"{text(row['said'])}, the last at {words.time(row['time'])} UTC"
+    if row["verdict"] == "ok":
+        return Finding(
+            "ruled_out",
+            f"The follower lag that {name} logs was 0 commits in the end ({said}).",
+            numbers,
+            cite(row["evidence"]),
+            "It could be promoted now, once nothing writes to the primary.",
+            REFERENCE,
+        )
+    return Finding(
+        "warning",
+        f"The follower lag that {name} logs was {words.plural(lag, 'commit')} in the end ({said}).",
+        numbers,
+        cite(row["evidence"]),
+        "Do not promote the follower: what it lacks would be lost. Turn writers off, wait for 0 commits in pg:info.",
+        REFERENCE,
+        "high",
     )

@@ -34,7 +34,7 @@ CREDENTIALS = (
 )
 """Kinds of what is replaced that open something: who has read the log can use them."""
 UNKNOWN = "long mixed text"
-_MOST_PLACES = 10
+_KEY_MARK = re.compile(f"{redact_patterns.KEY_BEGIN.pattern}|{redact_patterns.KEY_END.pattern}")
 
 _ASKS = {
     "certificates": "Which certificate does the endpoint serve for this name, and where should its DNS record point?",
@@ -179,9 +179,11 @@ class _Hider:
         kinds = set(Counter(self.redactor.counts) - before) & set(CREDENTIALS)
         if _names_a_secret(str(text)):
             kinds.add("secret")
+        # a mark without its other end would make secrets of what follows it
+        hidden = _KEY_MARK.sub("[begin or end of a key or certificate]", hidden)
         for kind in sorted(kinds):
             places = self.rotate.setdefault(kind, [])
-            if place not in places and len(places) < _MOST_PLACES:
+            if place not in places:
                 places.append(place)
         return hidden
 
@@ -266,8 +268,10 @@ def _attached(long: pd.DataFrame, name: str) -> str:
 
 def _log(long: pd.DataFrame, hide: _Hider) -> str:
     shown = []
+    # beforehand: looking at a path ends a private key that goes on over lines
+    paths = {path: hide.path(path) for path in long["path"].unique()}
     for path, line, text in zip(long["path"], long["line"], long["text"], strict=True):
-        place = f"{hide.path(path)}:{line}"
+        place = f"{paths[path]}:{line}"
         shown.append(f"{place}  {words.line(hide.line(text, place))}")
     if shown and int(long["all_lines"].iloc[0]) > len(shown):
         every = words.count(int(long["all_lines"].iloc[0]))

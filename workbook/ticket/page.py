@@ -7,7 +7,7 @@ lines stand in a fence that is longer than any run of backticks in them.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from workbook import words
@@ -16,6 +16,7 @@ from workbook.ticket.curl import Curl
 from workbook.ticket.support import Priority
 
 MOST_RULED_OUT = 12
+MOST_PLACES = 10
 _SUMMED_UP = 3
 _LONGEST_LINE = 1_000
 
@@ -74,7 +75,7 @@ def page(content: Content) -> str:
         *_evidence(content),
         *_steps(content),
         *_listed("What was tried", content.tried),
-        *_listed("What was ruled out", content.ruled_out[:MOST_RULED_OUT]),
+        *_listed("What was ruled out", _first(content.ruled_out)),
         *_listed("What the files cannot tell", content.cannot_tell),
         *_listed("What weakens this", content.weakened),
         *_replaced(content),
@@ -139,6 +140,11 @@ def _steps(content: Content) -> list[str]:
     return parts
 
 
+def _first(sentences: Sequence[str]) -> list[str]:
+    more = len(sentences) - MOST_RULED_OUT
+    return [*sentences[:MOST_RULED_OUT], *([f"And {words.count(more)} more."] if more > 0 else [])]
+
+
 def _listed(title: str, sentences: Iterable[str]) -> list[str]:
     items = [f"- {markdown(one)}" for one in sentences]
     return [f"## {title}\n\n" + "\n".join(items)] if items else []
@@ -154,15 +160,19 @@ def _replaced(content: Content) -> list[str]:
     else:
         parts.append("Nothing had to be replaced.")
     if content.rotate:
-        items = [
-            f"- at {', '.join(code_span(place) for place in places)} ({markdown(kind)})"
-            for kind, places in content.rotate
-        ]
+        items = [f"- at {some(places, code_span)} ({markdown(kind)})" for kind, places in content.rotate]
         parts.append(
             "**Rotate these.** They stood in the log in the clear, where everybody with access to it could read"
             " them; change them whether this is sent or not:\n\n" + "\n".join(items)
         )
     return parts
+
+
+def some(places: Sequence[str], shown: Callable[[str], str] = str) -> str:
+    """Return the first ten places, and how many more there are."""
+    more = len(places) - MOST_PLACES
+    said = ", ".join(shown(place) for place in places[:MOST_PLACES])
+    return said + (f" and {words.count(more)} more" if more > 0 else "")
 
 
 def fenced(text: str, language: str = "text") -> str:
