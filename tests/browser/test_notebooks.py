@@ -96,7 +96,7 @@ def test_brushing_the_overview_sets_the_window_in_utc_and_everything_follows(jup
     assert start.startswith("2026-03-10"), window
     hour = int(start[11:13])
     assert 10 <= hour <= 18, window
-    code = panel.locator("textarea").first
+    code = panel.get_by_label("code", exact=True)
     panel.get_by_text("Code that gives this result").click()
     assert f"Window({start!r}" in code.input_value()
     shot(opened, f"brushed_{zone.replace('/', '_')}")
@@ -116,8 +116,7 @@ def test_a_slider_changes_findings_chart_and_table_together(jupyter, open_page):
     panel.locator("svg.marks").nth(1).wait_for()
     findings = panel.locator(".wb-finding").all_inner_texts()
     picture = panel.locator("svg.marks").nth(1).inner_html()
-    handle = panel.locator(".noUi-handle").first
-    handle.focus()
+    panel.get_by_role("slider").first.focus()
     for _ in range(12):
         page.keyboard.press("ArrowLeft")
     page.wait_for_function(
@@ -130,6 +129,6 @@ def test_a_slider_changes_findings_chart_and_table_together(jupyter, open_page):
         arg=picture,
     )
     panel.get_by_text("Code that gives this result").click()
-    assert "wait_ms=" in panel.locator("textarea").first.input_value()
+    assert "wait_ms=" in panel.get_by_label("code", exact=True).input_value()
     assert opened.outside == [] and opened.errors == []
     close(page)

@@ -63,7 +63,7 @@ def settled(page, before: str) -> str:
 
 
 def test_every_control_has_a_name_and_text_stands_out(shared):
-    opened, panel = shared
+    opened, _panel = shared
     assert unnamed(opened.page, ".workbook-panel") == []
     assert contrasts(opened.page, ".workbook-panel") == []
     shot(opened, "panel")
@@ -99,8 +99,7 @@ def test_the_table_sorts_filters_pages_and_copies(shared):
 def test_a_click_on_a_mark_opens_its_request_and_undo_goes_back(shared):
     opened, panel = shared
     before = panel.locator(".workbook-status").inner_text()
-    marks = panel.locator("svg.marks").nth(1).locator(".mark-symbol path[cursor=pointer], .mark-symbol path")
-    marks.last.click(force=True)
+    panel.locator("svg.marks").nth(1).locator(".mark-symbol path").last.click(force=True)
     told = settled(opened.page, before)
     assert told.startswith("What is known about one request")
     assert "request_id='" in panel.get_by_label("code", exact=True).input_value()

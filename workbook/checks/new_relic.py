@@ -34,7 +34,7 @@ RULES = (
         f"not {limits.CHANGE_TIMES} times and {limits.CHANGE_MS} ms more; it fails where responses pass"
         f" {limits.TARGET_MS} ms",
         "New Relic, the chart App server response time, as CSV.",
-        "Run response_breakdown: it says how much of the rise is the database's.",
+        "Look at which component rises in New Relic’s breakdown (response_breakdown table).",
         "book ch. 6; ours",
     ),
     Rule(

@@ -154,7 +154,9 @@ class Panel(W.VBox):
         self._move(window)
 
     def _move(self, window: Window, brushed: bool = False) -> None:
-        if view.same_seconds(window, self._wanted_window):
+        if window == self._wanted_window:
+            return
+        if brushed and view.same_on_strip(self._seen, window, self._wanted_window):
             return
         self._want(window, brushed)
         self._later()

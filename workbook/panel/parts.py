@@ -53,3 +53,28 @@ class Copied(anywidget.AnyWidget):
 """
     value = traitlets.Unicode("").tag(sync=True)
     label = traitlets.Unicode("").tag(sync=True)
+
+
+class Dial(anywidget.AnyWidget):
+    """A number from ``min`` to ``max``: a slider with steps, and a box in which any of them can be typed.
+
+    The sliders of ipywidgets have no name for a screen reader.
+    """
+
+    _esm = _asset("dial.js")
+    _css = """
+.workbook-dial { display: flex; gap: 8px; align-items: center; margin: 2px;
+ font: 13px var(--jp-ui-font-family, system-ui, sans-serif); color: var(--jp-ui-font-color1, #1f2a37); }
+.workbook-dial-label { width: 150px; text-align: right; }
+.workbook-dial input[type="range"] { width: 280px; accent-color: var(--jp-brand-color1, #1976d2); }
+.workbook-dial input[type="number"] { width: 90px; padding: 3px 6px; font: inherit; color: inherit;
+ text-align: right; font-variant-numeric: tabular-nums; background: var(--jp-layout-color0, #fff);
+ border: 1px solid var(--jp-border-color1, #bbb); border-radius: 3px; }
+.workbook-dial :focus-visible { outline: 2px solid var(--jp-brand-color1, #1976d2); outline-offset: 2px; }
+"""
+    value = traitlets.Union([traitlets.Int(), traitlets.Float()]).tag(sync=True)
+    min = traitlets.Union([traitlets.Int(), traitlets.Float()]).tag(sync=True)
+    max = traitlets.Union([traitlets.Int(), traitlets.Float()]).tag(sync=True)
+    step = traitlets.Union([traitlets.Int(), traitlets.Float()]).tag(sync=True)
+    whole = traitlets.Bool(True).tag(sync=True)
+    label = traitlets.Unicode("").tag(sync=True)

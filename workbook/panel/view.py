@@ -11,6 +11,7 @@ import pandas as pd
 
 from workbook import charts, render, timeline, words
 from workbook.panel import clicks
+from workbook.panel.parts import Dial
 from workbook.window import Window
 
 if TYPE_CHECKING:
@@ -26,14 +27,18 @@ def overview_chart(overview: pd.DataFrame, marks: pd.DataFrame, name: str, chose
 
     if overview.empty:
         return charts.empty("Nothing is loaded that has a time: wb.load(…) reads a folder with exports.")
-    first = overview["time"].min()
-    last = overview["time"].max() + pd.Timedelta(seconds=int(overview["width_s"].max()))
     at: Any = alt.Undefined
     if chosen != Window():
-        ends = (chosen.start or first, chosen.end or last)
+        ends = drawn_ends(overview, chosen)
         at = {"x": [int(pd.Timestamp(end).tz_localize("UTC").timestamp() * 1000) for end in ends]}
     brush = alt.selection_interval(name=name, encodings=["x"], value=at)
     return timeline.overview_chart(overview, marks, brush, height=90)
+
+
+def drawn_ends(overview: pd.DataFrame, chosen: Window) -> tuple[Any, Any]:
+    """Return where a window begins and ends on the strip, on which an open end is the end of what is loaded."""
+    last = overview["time"].max() + pd.Timedelta(seconds=int(overview["width_s"].max()))
+    return chosen.start or overview["time"].min(), chosen.end or last
 
 
 def live(chart: Any) -> Any:
@@ -108,13 +113,15 @@ def choice(questions: dict[str, str], name: str) -> Any:
     )
 
 
-def same_seconds(one: Window, other: Window) -> bool:
-    """Return whether two windows are the same to the second, which is how fine a brush is."""
+def same_on_strip(overview: pd.DataFrame, one: Window, other: Window) -> bool:
+    """Return whether two windows are one on the strip: a brush knows seconds, and no open end."""
+    if one == other or overview.empty or Window() in (one, other):
+        return one == other
 
-    def to_seconds(window: Window) -> tuple[Any, ...]:
-        return tuple(end and end.replace(microsecond=0) for end in (window.start, window.end))
+    def drawn(window: Window) -> list[int]:
+        return [int(pd.Timestamp(end).timestamp()) for end in drawn_ends(overview, window)]
 
-    return one == other or (one != Window() != other and to_seconds(one) == to_seconds(other))
+    return drawn(one) == drawn(other)
 
 
 def words_of(name: str) -> str:
@@ -134,21 +141,12 @@ def control(option: Option, value: Any = None) -> Any:
         return {int: W.IntText, float: W.FloatText, bool: W.Checkbox}.get(option.type, W.Text)(
             value=start, **shown
         )
-    low, high = option.bounds.low, option.bounds.high
+    low, high, named = option.bounds.low, option.bounds.high, words_of(option.name)
     if option.type is int:
         step = _step(int(low), int(option.default), max(1, int(10 ** (len(str(int(high - low))) - 3))))
-        return W.IntSlider(
-            value=start, min=int(low), max=int(high), step=step, continuous_update=False, **shown
-        )
-    return W.FloatSlider(
-        value=start,
-        min=low,
-        max=high,
-        step=_fine_step(low, high, option.default),
-        continuous_update=False,
-        readout_format=".3g",
-        **shown,
-    )
+        return Dial(value=int(start), min=int(low), max=int(high), step=step, label=named)
+    fine = _fine_step(low, high, option.default)
+    return Dial(value=float(start), min=low, max=high, step=fine, whole=False, label=named)
 
 
 def _step(low: int, default: int, wide: int) -> int:
