@@ -30,6 +30,7 @@ ALLOWED = {
     "limits": {"errors"},
     "codes": set(),
     "words": set(),
+    "whole": {"errors"},
     "statistics": {"limits"},
     "harm": {"limits", "statistics", "codes", "analysis", "words"},
     "quota": {"limits"},
@@ -37,7 +38,7 @@ ALLOWED = {
     "changes": set(),
     "components": set(),
     "hosts": {"limits"},
-    "checks": {"limits", "codes", "components", "hosts", "checks"},
+    "checks": {"limits", "codes", "components", "databases", "hosts", "checks"},
     "jobs": set(),
     "suspects": {"limits", "trend"},
     "memory": BASE | {"analysis", "charts", "memory", "quota", "trend"},
@@ -66,11 +67,12 @@ ALLOWED = {
     "stories": BASE | {"analysis"},
     "analyses": JUDGES,
     "scenarios": JUDGES,
-    "report": JUDGES | {"redact"},
-    "ticket": BASE | {"analysis", "cells", "redact", "redact_patterns", "render", "statistics", "ticket"},
+    "report": JUDGES | {"redact", "whole"},
+    "ticket": BASE
+    | {"analysis", "cells", "redact", "redact_patterns", "render", "statistics", "ticket", "whole"},
     "redact_tables": BASE | {"database", "redact"},
     "redact_patterns": set(),
-    "redact": BASE | {"redact_patterns"},
+    "redact": BASE | {"redact_patterns", "whole"},
     "workbook": JUDGES
     | BELOW_LOADING
     | {"bundle", "loading", "panel", "progress", "redact", "report", "stories", "ticket"},
@@ -80,7 +82,17 @@ ALLOWED = {
     "headless": BASE | {"lab", "page"},
     "panel": BASE | {"workbook", "analysis", "panel"},
     "bundle": VIEW
-    | {"workbook", "bundle", "database", "report", "redact", "redact_patterns", "redact_tables", "headless"},
+    | {
+        "workbook",
+        "bundle",
+        "database",
+        "report",
+        "redact",
+        "redact_patterns",
+        "redact_tables",
+        "headless",
+        "whole",
+    },
     "cli": BASE | {"workbook", "analysis"},
     "__init__": {"analysis", "errors", "window", "workbook"},
 }

@@ -10,10 +10,10 @@ import mistune
 import pandas as pd
 import pytest
 
-from workbook import Finding, Workbook, WorkbookError, cli
+from workbook import Finding, Workbook, WorkbookError, cells, cli
 from workbook.analysis import Evidence
 from workbook.redact import Redactor, remaining
-from workbook.ticket import curl, page, support
+from workbook.ticket import curl, support
 from workbook.ticket.support import Impact
 
 REQUEST = (
@@ -258,7 +258,7 @@ def test_a_reply_is_never_before_twelve_hours_nor_in_the_night() -> None:
 
 
 def test_a_fence_is_longer_than_what_it_holds() -> None:
-    assert page.fenced("a ````` b").splitlines()[0] == "``````text"
+    assert cells.fenced("a ````` b").splitlines()[0] == "``````text"
 
 
 def test_evidence_of_a_paste_is_named_without_its_text(load_text: Any) -> None:

@@ -178,8 +178,19 @@ def markdown(text: str) -> str:
 def code_span(text: str) -> str:
     """Return text as Markdown code in one line, whatever backticks it holds."""
     safe = words.visible(text, one_line=True)
-    ticks = "`" * (max((len(run) for run in re.findall("`+", safe)), default=0) + 1)
+    ticks = "`" * (_longest_run(safe) + 1)
     return f"{ticks} {safe} {ticks}" if "`" in safe else f"{ticks}{safe}{ticks}"
+
+
+def fenced(text: str, language: str = "text") -> str:
+    """Return text as a block of Markdown code that nothing in it can end."""
+    fence = "`" * max(3, _longest_run(text) + 1)
+    return f"{fence}{language}\n{text}\n{fence}"
+
+
+def _longest_run(text: str) -> int:
+    """How many backticks stand beside each other at the most."""
+    return max((len(run) for run in re.findall("`+", text)), default=0)
 
 
 def markdown_table(frame: pd.DataFrame) -> str:

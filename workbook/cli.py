@@ -398,7 +398,7 @@ def _do_report(options: argparse.Namespace, _: list[str]) -> int:
 
 
 def _do_ticket(options: argparse.Namespace, _: list[str]) -> int:
-    from workbook import analysis
+    from workbook import analysis, words
 
     names = {"triage", *analysis.discover()}
     first = options.paths[0] if options.paths else ""
@@ -418,16 +418,11 @@ def _do_ticket(options: argparse.Namespace, _: list[str]) -> int:
     for kind, count in made.replaced.items():
         print(f"{count:>8,}  {kind} replaced", file=sys.stderr)
     for kind, places in made.rotate.items():
-        _complain(f"a {kind} stood in the log at {_some(places)}: change it")
+        _complain(f"a {kind} stood in the log at {words.some(places)}: change it")
     print(f"Suggested priority: {made.priority}. {made.rule}")
     for path in made.paths:
         print(path)
     return 0 if loaded else 2
-
-
-def _some(places: list[str]) -> str:
-    more = len(places) - 10
-    return ", ".join(places[:10]) + (f" and {more:,} more" if more > 0 else "")
 
 
 def _do_bundle(options: argparse.Namespace, _: list[str]) -> int:

@@ -45,7 +45,6 @@ HIGH_WAIT_MS = _limit(
 )
 PERSON_MS = _limit("PERSON_MS", 2_000, "ms", "ours; book ch. 4: nobody waits more than a few seconds")
 NEAR_H12_MS = _limit("NEAR_H12_MS", 25_000, "ms", "ours: five sixths of the 30 s limit")
-TIMEOUT_TUNED_MS = _limit("TIMEOUT_TUNED_MS", 5_000, "ms", "book ch. 4: a tuned application cuts at 5 s")
 TIMEOUT_MS = _limit("TIMEOUT_MS", 10_000, "ms", "book ch. 4: cut at 10 s or less; Dev Center: 10 or 15 s")
 TIMEOUT_USELESS_MS = _limit(
     "TIMEOUT_USELESS_MS", 28_000, "ms", "book ch. 4: so near to 30 s a timeout makes no sense"
@@ -289,18 +288,7 @@ BUILD_TREND_TIMES = _limit(
 )
 BUILD_TREND_DAYS = _limit("BUILD_TREND_DAYS", 90, "days", "ours: a limit that is met later can wait")
 BUILD_MATCH_S = _limit("BUILD_MATCH_S", 60, "s", "ours: a release this near to a build's end is of it")
-
-# Boots
-BOOT_LIMIT_S = _limit("BOOT_LIMIT_S", 60, "s", "Dev Center, error codes: R10, boot timeout")
-BOOT_SHARE = _limit("BOOT_SHARE", 0.5, "share", "ours: a busy host doubles the time of a boot")
-H20_S = _limit("H20_S", 75, "s", "Dev Center, error codes: H20, the router waits so long for a dyno to boot")
-BOOT_COUNT = _limit("BOOT_COUNT", 5, "boots", "ours: fewer do not show a usual time")
-
 SLOW_BUILD_MINUTES = _limit("SLOW_BUILD_MINUTES", 10, "min", "book ch. 7: ten minutes or more were seen")
-
-# Support
-SUPPORT_OPENS = _limit("SUPPORT_OPENS", 6, "o'clock, Pacific", "book, afterword: from 6 AM, Monday to Friday")
-SUPPORT_CLOSES = _limit("SUPPORT_CLOSES", 18, "o'clock, Pacific", "book, afterword: to 6 PM")
 
 # Certificates
 EXPIRY_CRITICAL_DAYS = _limit(

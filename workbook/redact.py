@@ -14,7 +14,6 @@ import contextlib
 import gzip
 import os
 import re
-import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from workbook import redact_patterns as patterns
+from workbook import whole
 from workbook.errors import UsageError, WorkbookError
 
 
@@ -378,22 +378,9 @@ def _reading(path: Path) -> Iterator[Iterator[str]]:
 @contextlib.contextmanager
 def _writing(path: Path) -> Iterator[Any]:
     """A function that writes text to the file, which is there only once all is written."""
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent or Path())
-    try:
-        with contextlib.ExitStack() as stack:
-            raw: IO[bytes] = stack.enter_context(os.fdopen(handle, "wb"))
-            file: Any = raw
-            if path.suffix.lower() == ".gz":
-                file = stack.enter_context(gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0))
-            yield lambda text: file.write(text.encode("utf-8", "surrogateescape"))
-        Path(temporary).chmod(0o644 & ~_umask())
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+    with whole.beside(path, 0o644) as temporary, contextlib.ExitStack() as stack:
+        raw: IO[bytes] = stack.enter_context(temporary.open("wb"))
+        file: Any = raw
+        if path.suffix.lower() == ".gz":
+            file = stack.enter_context(gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0))
+        yield lambda text: file.write(text.encode("utf-8", "surrogateescape"))

@@ -7,7 +7,6 @@ form it goes into, and hidden characters are written out.
 from __future__ import annotations
 
 import itertools
-import re
 import textwrap
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from workbook import words
 from workbook.analysis import worst_first
-from workbook.cells import FORMATS, cell, code_span, markdown, markdown_table, plain, table, to_json
+from workbook.cells import FORMATS, cell, code_span, fenced, markdown, markdown_table, plain, table, to_json
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -222,8 +221,7 @@ def result_markdown(result: Result, rows: int = ROWS_SHOWN, count: int | None = 
         if count > rows:
             parts.append(f"{rows} of {words.count(count)} rows.")
     if result.sql:
-        fence = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", result.sql)), default=0))
-        parts.append(f"{fence}sql\n{words.visible(result.sql)}\n{fence}")
+        parts.append(fenced(words.visible(result.sql), "sql"))
     return "\n\n".join(parts) + "\n"
 
 
@@ -284,6 +282,7 @@ __all__ = [
     "cell",
     "code_span",
     "details",
+    "fenced",
     "finding_dict",
     "finding_html",
     "finding_markdown",

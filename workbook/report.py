@@ -14,10 +14,8 @@ import functools
 import hashlib
 import importlib.metadata
 import json
-import os
 import re
-import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
@@ -25,9 +23,8 @@ from typing import Any
 
 import pandas as pd
 
-from workbook import cells, charts, render, words
+from workbook import cells, charts, render, whole, words
 from workbook.analysis import SEVERITIES, Finding, Result, worst_first
-from workbook.errors import WorkbookError
 from workbook.redact import Redactor, shared_folder
 
 ROWS_SHOWN = 100
@@ -62,7 +59,8 @@ def write(
         made = markdown(results, title=title, notes=notes, sources=sources, redact=redact, version=version)
     else:
         made = html(results, title=title, notes=notes, sources=sources, redact=redact, version=version)
-    _write(target, made)
+    with whole.written(target) as temporary:
+        temporary.write_text(made, encoding="utf-8", newline="\n")
     return target
 
 
@@ -434,31 +432,3 @@ def _policy(style: str, *scripts: str) -> str:
 
 def _hash(text: str) -> str:
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode("ascii")
-
-
-def _write(target: Path, text: str) -> None:
-    try:
-        with _beside(target) as temporary:
-            temporary.write_text(text, encoding="utf-8", newline="\n")
-    except OSError as error:
-        raise WorkbookError(
-            f"could not be written: {error.strerror or error}.",
-            path=str(target),
-            next_step="Name a file in a folder that exists and that you may write to.",
-        ) from error
-
-
-@contextlib.contextmanager
-def _beside(target: Path) -> Iterator[Path]:
-    handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
-    os.close(handle)
-    temporary = Path(name)
-    try:
-        yield temporary
-        mask = os.umask(0)
-        os.umask(mask)
-        temporary.chmod(0o666 & ~mask)
-        temporary.replace(target)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise

@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
+from collections.abc import Callable, Sequence
 from datetime import date, datetime
 from typing import Any, Literal
 
 import pandas as pd
 
 MISSING = "–"
+_MOST_NAMED = 10
 
 _ESCAPE_SEQUENCE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[ -/]*[0-~])?")
 _INVISIBLE = re.compile(
@@ -49,6 +51,13 @@ def _json_escape(character: str) -> str:
 def cut(text: str, width: int) -> str:
     """Return the text, at most ``width`` characters of it, with … where it was cut."""
     return text if len(text) <= width else text[: max(width - 1, 0)].rstrip() + "…"
+
+
+def some(names: Sequence[str], shown: Callable[[str], str] = str) -> str:
+    """Return the first ten of the names, each as ``shown`` writes it, and how many more there are."""
+    more = len(names) - _MOST_NAMED
+    said = ", ".join(shown(name) for name in names[:_MOST_NAMED])
+    return said + (f" and {count(more)} more" if more > 0 else "")
 
 
 def columns(text: str) -> int:

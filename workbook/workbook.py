@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import pandas as pd
 
-from workbook import analysis, files, loading, stories, ticket, timeline
+from workbook import analysis, files, loading, stories, timeline
 from workbook.analysis import Analysis, Evidence, Finding, Result
 from workbook.database import Database, as_values, inlined, schema, table_names
 from workbook.errors import UsageError
@@ -22,6 +22,7 @@ from workbook.window import Window
 if TYPE_CHECKING:
     from workbook.bundle import Bundle
     from workbook.bundle.verifying import Verification
+    from workbook.ticket import Ticket
 
 _Method = TypeVar("_Method", bound=Callable[..., Any])
 _HOW_TO_GET = {
@@ -341,7 +342,7 @@ class Workbook:
         tried: Sequence[str] = (),
         keep_host: bool = False,
         results: Sequence[Result] | None = None,
-    ) -> ticket.Ticket:
+    ) -> Ticket:
         """Return a ticket for Heroku support about a finding, an analysis’s worst one, or the worst of triage.
 
         ``text`` is Markdown to paste, ``log`` the long log to attach; with a ``path`` both are written, the log beside
@@ -350,6 +351,8 @@ class Workbook:
         are those of ``investigate``, which is run when there are none.
         Raises WorkbookError when nothing is wrong, when a secret would remain, or when a file cannot be written.
         """
+        from workbook import ticket
+
         for target in () if path is None else (Path(path), ticket.log_path(Path(path))):
             self._not_over_a_source(target)
         results = list(results or self.investigate(window))

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import os
 import re
 import stat
-import tempfile
 import zipfile
 import zlib
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
-from workbook import limits
+from workbook import limits, whole
 from workbook.errors import WorkbookError
 
 MANIFEST = "manifest.json"
@@ -28,16 +24,9 @@ _PACKED = {".parquet"}
 def pack(folder: Path, target: Path) -> None:
     """Write all files of a folder to a zip, by name and without times; there is the whole zip or none."""
     names = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
-    try:
-        with _beside(target) as temporary, zipfile.ZipFile(temporary, "w") as packed:
-            for name in names:
-                _add(packed, name, folder / name)
-    except OSError as error:
-        raise WorkbookError(
-            f"could not be written: {error.strerror or error}.",
-            path=str(target),
-            next_step="Name a file in a folder that exists and that you may write to.",
-        ) from error
+    with whole.written(target) as temporary, zipfile.ZipFile(temporary, "w") as packed:
+        for name in names:
+            _add(packed, name, folder / name)
 
 
 def _add(packed: zipfile.ZipFile, name: str, path: Path) -> None:
@@ -49,22 +38,6 @@ def _add(packed: zipfile.ZipFile, name: str, path: Path) -> None:
     with path.open("rb") as read, packed.open(entry, "w") as write:
         while piece := read.read(_PIECE):
             write.write(piece)
-
-
-@contextlib.contextmanager
-def _beside(target: Path) -> Iterator[Path]:
-    handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
-    os.close(handle)
-    temporary = Path(name)
-    try:
-        yield temporary
-        mask = os.umask(0)
-        os.umask(mask)
-        temporary.chmod(0o666 & ~mask)
-        temporary.replace(target)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
 
 
 def sha256(path: Path) -> str:
@@ -86,9 +59,9 @@ def unpack(path: Path, folder: Path) -> list[str]:
             for member in members:
                 _write_out(packed, member, folder / member.filename)
     except OSError as error:
-        raise _refused(path, f"it cannot be read ({error.strerror or error})") from error
+        raise refused(path, f"it cannot be read ({error.strerror or error})") from error
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
-        raise _refused(path, "it is no zip, or a damaged one") from error
+        raise refused(path, "it is no zip, or a damaged one") from error
     return [member.filename for member in members]
 
 
@@ -96,17 +69,17 @@ def _refuse_hostile(path: Path, members: list[zipfile.ZipInfo]) -> None:
     counted = Counter(member.filename.lower() for member in members)
     for member in members:
         if why := _wrong(member, counted):
-            raise _refused(path, why)
+            raise refused(path, why)
     if MANIFEST not in counted:
-        raise _refused(path, f"it has no {MANIFEST}")
+        raise refused(path, f"it has no {MANIFEST}")
     if len(members) > limits.BUNDLE_FILES:
-        raise _refused(path, f"it holds {len(members):,} files")
-    whole = path.stat().st_size
-    if sum(member.compress_size for member in members) > whole:
-        raise _refused(path, "its members share bytes, as in a zip bomb")
+        raise refused(path, f"it holds {len(members):,} files")
+    size = path.stat().st_size
+    if sum(member.compress_size for member in members) > size:
+        raise refused(path, "its members share bytes, as in a zip bomb")
     grown = sum(member.file_size for member in members)
-    if grown > limits.BUNDLE_FREE_BYTES and grown > limits.BUNDLE_RATIO * whole:
-        raise _refused(path, f"it would grow more than {limits.BUNDLE_RATIO}-fold, as a zip bomb does")
+    if grown > limits.BUNDLE_FREE_BYTES and grown > limits.BUNDLE_RATIO * size:
+        raise refused(path, f"it would grow more than {limits.BUNDLE_RATIO}-fold, as a zip bomb does")
 
 
 def _wrong(member: zipfile.ZipInfo, counted: Counter[str]) -> str:
@@ -136,12 +109,10 @@ def _write_out(packed: zipfile.ZipFile, member: zipfile.ZipInfo, target: Path) -
         raise zipfile.BadZipFile(member.filename)
 
 
-def _refused(path: Path, why: str) -> WorkbookError:
+def refused(path: Path, why: str) -> WorkbookError:
+    """Return the error that says why a file is no bundle."""
     return WorkbookError(
         f"this is no bundle that can be verified: {why}.",
         path=str(path),
         next_step="Ask for it again; nothing of it was run or kept.",
     )
-
-
-refused = _refused

@@ -45,7 +45,8 @@ support_hours AS (
         CASE
             WHEN as_of IS NULL THEN NULL
             WHEN isodow(pacific) <= 5
-                AND hour(pacific) >= {limits.SUPPORT_OPENS} AND hour(pacific) < {limits.SUPPORT_CLOSES} THEN 'pass'
+                AND hour(pacific) >= {limits.SUPPORT_OPENS_HOUR}
+                AND hour(pacific) < {limits.SUPPORT_CLOSES_HOUR} THEN 'pass'
             ELSE 'warn'
         END AS verdict,
         [] AS evidence

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from workbook import limits
 from workbook.checks._rule import Rule, count, decimal, place, share
+from workbook.databases import swap
 
 _INFO = "heroku pg:info > pg-info.txt"
 _SESSION = "The terminal of the swap, copied whole."
@@ -143,23 +144,7 @@ data_size AS (
         arg_max(place, (gb, -place.line), 1) AS evidence
     FROM data_sizes
 ),
-steps_taken AS (
-    SELECT
-        source_id,
-        line,
-        coalesce(arguments, '') AS arguments,
-        CASE
-            WHEN command = 'heroku maintenance:on' THEN 1
-            WHEN command IN ('heroku ps:scale', 'heroku scale') AND regexp_matches(arguments, '=0(\s|:|$)') THEN 2
-            WHEN command = 'heroku pg:unfollow' THEN 3
-            WHEN command = 'heroku pg:promote' THEN 4
-            WHEN command = 'heroku maintenance:off' THEN 5
-            WHEN command IN ('heroku addons:remove', 'heroku addons:destroy')
-                AND regexp_matches(arguments, '(?i)postgresql') THEN 6
-        END AS step
-    FROM transcript
-    WHERE said = 'command'
-),
+{swap.COMMANDS.strip()},
 swap_sessions AS (
     SELECT
         source_id,
@@ -168,7 +153,7 @@ swap_sessions AS (
         -- the web processes too: the book's own session leaves them running
         bool_or(step = 2 AND regexp_matches(arguments, '(^|\s)web=0(\s|:|$)')) AS web_stopped,
         min({place()}) AS place
-    FROM steps_taken
+    FROM commands
     WHERE step IS NOT NULL
     GROUP BY source_id
     HAVING bool_or(step = 4) AND (bool_or(step = 3) OR bool_or(step = 1))

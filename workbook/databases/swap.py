@@ -7,7 +7,7 @@ import pandas as pd
 from workbook.analysis import Finding, cite
 from workbook.databases.telling import REFERENCE, evidence_of, text
 
-CTES = r"""
+COMMANDS = r"""
 commands AS (
     SELECT
         source_id,
@@ -25,7 +25,11 @@ commands AS (
         END AS step
     FROM transcript
     WHERE said = 'command'
-),
+)"""
+"""The commands of pasted sessions, each with the number of the ``step`` of a swap that it takes, if any."""
+
+CTES = rf"""
+{COMMANDS.strip()},
 swaps AS (
     SELECT
         source_id,
@@ -75,7 +79,7 @@ swap_steps AS (
             ELSE 'done'
         END AS verdict,
         nullif(arguments, '') AS said,
-        CASE WHEN line IS NULL THEN [] ELSE [{'source_id': source_id, 'line': line}] END AS evidence
+        CASE WHEN line IS NULL THEN [] ELSE [{{'source_id': source_id, 'line': line}}] END AS evidence
     FROM taken
     WINDOW earlier_steps AS (
         PARTITION BY source_id ORDER BY step ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
@@ -90,7 +94,7 @@ swap_names AS (
         'count' AS unit,
         1 AS limit_value,
         string_agg(DISTINCT app, ', ' ORDER BY app) AS said,
-        list({'source_id': source_id, 'line': line} ORDER BY line) AS evidence
+        list({{'source_id': source_id, 'line': line}} ORDER BY line) AS evidence
     FROM (
         SELECT swaps.source_id, app, min(line) AS line
         FROM swaps

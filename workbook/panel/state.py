@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -80,9 +79,8 @@ class Story:
         parts = []
         for result, note in zip(self.results, self.notes, strict=True):
             parts += [render.markdown(note), ""] if note else []
-            fence = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", result.code)), default=0))
             shown = render.result_markdown(replace(result, sql=""), rows=5).rstrip()
-            parts.append(f"{shown}\n\n{fence}python\n{result.code}\n{fence}\n")
+            parts.append(f"{shown}\n\n{render.fenced(result.code, 'python')}\n")
         return "\n".join(parts) or "Nothing was kept yet."
 
     def _repr_html_(self) -> str:

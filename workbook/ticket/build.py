@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import os
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -17,7 +16,7 @@ import pandas as pd
 from workbook import redact_patterns, words
 from workbook.analysis import Finding, Query
 from workbook.errors import UsageError
-from workbook.redact import Leftover, Redactor, remaining
+from workbook.redact import Leftover, Redactor, remaining, shared_folder
 from workbook.render import details
 from workbook.ticket import curl, lines, support
 from workbook.ticket.page import Content, Shown, page
@@ -96,7 +95,8 @@ def make(
     long = lines.attached(query, first, last)
     impact = lines.impact(query, first=first, last=last)
     # what is typed is not looked through for hosts: the application's name stays
-    hide = _Hider(_folder(query))
+    paths = query("SELECT path FROM sources ORDER BY source_id")["path"]
+    hide = _Hider(shared_folder([str(path) for path in paths]))
     hide.learn([*long["text"], *shown["text"]])
     places = [f"{hide.path(path)}:{line}" for path, line in zip(shown["path"], shown["line"], strict=True)]
     if app and not re.fullmatch(r"[a-z][a-z0-9-]{1,62}", app):
@@ -216,14 +216,6 @@ def _refuse_secrets(text: str, log: str, keep_host: bool, log_name: str) -> None
 
 def _is_kept_host(one: Leftover, keep_host: bool) -> bool:
     return keep_host and one.kind == "host"
-
-
-def _folder(query: Query) -> str:
-    """The folder, with its slash, that holds all sources given by an absolute path: nobody's business."""
-    paths = query("SELECT path FROM sources ORDER BY source_id")["path"]
-    absolute = [str(Path(str(path)).parent) for path in paths if Path(str(path)).is_absolute()]
-    shared = os.path.commonpath(absolute) if absolute else ""
-    return "" if shared in ("", os.sep) else shared + os.sep
 
 
 def _since(first: datetime | None, last: datetime | None, as_of: datetime | None) -> str:

@@ -6,17 +6,15 @@ lines stand in a fence that is longer than any run of backticks in them.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from workbook import words
-from workbook.cells import code_span, markdown
+from workbook.cells import code_span, fenced, markdown
 from workbook.ticket.curl import Curl
 from workbook.ticket.support import Priority
 
 MOST_RULED_OUT = 12
-MOST_PLACES = 10
 _SUMMED_UP = 3
 _LONGEST_LINE = 1_000
 
@@ -160,26 +158,14 @@ def _replaced(content: Content) -> list[str]:
     else:
         parts.append("Nothing had to be replaced.")
     if content.rotate:
-        items = [f"- at {some(places, code_span)} ({markdown(kind)})" for kind, places in content.rotate]
+        items = [
+            f"- at {words.some(places, code_span)} ({markdown(kind)})" for kind, places in content.rotate
+        ]
         parts.append(
             "**Rotate these.** They stood in the log in the clear, where everybody with access to it could read"
             " them; change them whether this is sent or not:\n\n" + "\n".join(items)
         )
     return parts
-
-
-def some(places: Sequence[str], shown: Callable[[str], str] = str) -> str:
-    """Return the first ten places, and how many more there are."""
-    more = len(places) - MOST_PLACES
-    said = ", ".join(shown(place) for place in places[:MOST_PLACES])
-    return said + (f" and {words.count(more)} more" if more > 0 else "")
-
-
-def fenced(text: str, language: str = "text") -> str:
-    """Return text as a block of code that nothing in it can end."""
-    longest = max((len(run) for run in re.findall("`+", text)), default=0)
-    fence = "`" * max(3, longest + 1)
-    return f"{fence}{language}\n{text}\n{fence}"
 
 
 def _line(text: str) -> str:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from dataclasses import replace
 from pathlib import Path
 
-from workbook.errors import WorkbookError
+from workbook import whole
 from workbook.ticket.build import Ticket
 
 
@@ -30,20 +28,5 @@ def written(ticket: Ticket, path: Path) -> Ticket:
 
 
 def _write(path: Path, text: str) -> None:
-    temporary = ""
-    try:
-        handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-        mask = os.umask(0)
-        os.umask(mask)
-        Path(temporary).chmod(0o644 & ~mask)
-        Path(temporary).replace(path)
-    except OSError as error:
-        if temporary:
-            Path(temporary).unlink(missing_ok=True)
-        raise WorkbookError(
-            f"could not be written: {error.strerror or error}.",
-            path=str(path),
-            next_step="Name a file in a folder that exists and that you may write to.",
-        ) from error
+    with whole.written(path, 0o644) as temporary:
+        temporary.write_text(text, encoding="utf-8", newline="\n")
