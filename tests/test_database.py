@@ -1,10 +1,12 @@
 """The database file: made, opened, refused with one sentence; every table documented."""
 
+import threading
+
 import duckdb
 import pytest
 
 from workbook import Workbook, WorkbookError
-from workbook.database import SCHEMA_VERSION, as_values, inlined, literal
+from workbook.database import SCHEMA_VERSION, Database, as_values, inlined, literal
 from workbook.workbook import documented_columns
 
 DESIGN = {
@@ -161,3 +163,21 @@ def test_values_give_a_frame_again(wb):
         == frame.astype(object).where(frame.notna(), None).values.tolist()
     )
     assert list(wb.sql(as_values(frame.head(0))).columns) == ["a", "b", "c", "d"]
+
+
+def test_one_thread_at_a_time_is_answered():
+    with Database() as database:
+        answered = threading.Event()
+        found = []
+
+        def ask():
+            found.extend(database.fetch("SELECT count(*) FROM releases"))
+            answered.set()
+
+        asking = threading.Thread(target=ask)
+        with database.transaction():
+            asking.start()
+            assert not answered.wait(0.3)
+            database.execute("INSERT INTO releases (source_id, line, version) VALUES (1, 1, 'v1')")
+        asking.join(10)
+        assert found == [(1,)]

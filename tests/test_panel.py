@@ -1,6 +1,7 @@
 """The panel without a browser: widgets choose, the workbook answers, an error changes nothing."""
 
 import asyncio
+import threading
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,27 @@ def test_a_slider_runs_it_again(wb):
     before = panel._findings.value
     panel._widgets["high_wait_ms"].value = 1000
     assert "high_wait_ms=1000" in panel.code and panel._findings.value != before
+
+
+def test_the_last_wish_is_drawn_last_whichever_thread_answers_it(wb, monkeypatch):
+    panel = wb.panel("queueing")
+    run, first, go_on = wb.run, threading.Event(), threading.Event()
+
+    def slow(*given, **named):
+        if threading.current_thread() is asking:
+            first.set()
+            go_on.wait(10)
+        return run(*given, **named)
+
+    monkeypatch.setattr(wb, "run", slow)
+    asking = threading.Thread(target=panel._answer)
+    asking.start()
+    first.wait(10)
+    threading.Timer(0.3, go_on.set).start()
+    panel._widgets["high_wait_ms"].value = 1000
+    go_on.set()
+    asking.join(20)
+    assert "high_wait_ms=1000" in panel.code and "1.0 s or more" in panel._findings.value
 
 
 def test_a_window_can_be_undone_and_cleared(wb):
@@ -162,6 +184,27 @@ def test_only_marks_that_stand_for_something_can_be_clicked(wb):
     clicked = [one for one in drawn["params"] if one["name"].startswith("opened_")]
     assert [one["select"]["fields"] for one in clicked] == [["request_id"]]
     assert len(clicked[0]["views"]) == 1
+
+
+@pytest.mark.parametrize("name", ["crashes", "memory_quota", "memory_trend", "queueing"])
+def test_every_mark_that_can_be_clicked_is_a_view_of_its_own(wb, name):
+    drawn = clicks.clickable(wb.run(name).chart).to_dict()
+    views = [view for one in drawn["params"] if one["name"].startswith("opened_") for view in one["views"]]
+    assert sorted(named(drawn)) == sorted(set(views)) and len(views) == len(set(views))
+
+
+def named(part):
+    """The names of the views in a specification that can be clicked."""
+    if isinstance(part, list):
+        return [name for one in part for name in named(one)]
+    if not isinstance(part, dict):
+        return []
+    inner = [name for key, one in part.items() if key not in ("params", "datasets") for name in named(one)]
+    name = str(part.get("name", ""))
+    return [*inner, name] if name.startswith("clicked") else inner
+
+
+def test_a_chart_of_which_nothing_can_be_clicked_stays_as_it_is(wb):
     plain = wb.run("slow_transactions").chart
     assert clicks.clickable(plain).to_dict().get("params", []) == plain.to_dict().get("params", [])
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -82,6 +83,8 @@ class Database:
         self.read_only = read_only
         self.is_older = False
         self._users = 0
+        # a connection answers one thread at a time: JupyterLab hands what widgets say to another one than cells
+        self._turn = threading.RLock()
         self._connection: duckdb.DuckDBPyConnection | None = self._connect()
         try:
             with self.held():
@@ -92,21 +95,22 @@ class Database:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Read one state of the file throughout the block.
+        """Read one state of the file throughout the block; other threads wait for its end.
 
         A database that is open for reading only lets go of its file after each block, so that a load can go on adding
         to it, and finds the file as it is by then when the next block begins.
         """
-        if self._connection is None:
-            self._connection = self._connect()
-        self._users += 1
-        try:
-            yield
-        finally:
-            self._users -= 1
-            if self.read_only and not self._users and self._connection is not None:
-                self._connection.close()
-                self._connection = None
+        with self._turn:
+            if self._connection is None:
+                self._connection = self._connect()
+            self._users += 1
+            try:
+                yield
+            finally:
+                self._users -= 1
+                if self.read_only and not self._users and self._connection is not None:
+                    self._connection.close()
+                    self._connection = None
 
     @classmethod
     def scratch(cls, folder: Path) -> Database:
@@ -316,15 +320,16 @@ class Database:
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """Run the block as one transaction: all of it is kept, or none."""
-        self.execute("BEGIN")
-        try:
-            yield
-        except BaseException:
-            # after a fault the engine may have ended the transaction itself, or take no statement any more
-            with suppress(Fault):
-                self.execute("ROLLBACK")
-            raise
-        self.execute("COMMIT")
+        with self.held():
+            self.execute("BEGIN")
+            try:
+                yield
+            except BaseException:
+                # after a fault the engine may have ended the transaction itself, or take no statement any more
+                with suppress(Fault):
+                    self.execute("ROLLBACK")
+                raise
+            self.execute("COMMIT")
 
     def filled(self) -> set[str]:
         """Return the names of the tables that hold rows."""

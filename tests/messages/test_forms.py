@@ -99,6 +99,7 @@ FORMS = (
     # the life of a dyno
     ("heroku[web.1]: Starting process with command `bundle exec puma` by user dev@example.com",
      "dyno_states", {"event": "start", "detail": "bundle exec puma"}),
+    ("app[web.1]: sh: 1: ffmpeg: not found", "missing_binaries", {"dyno": "web.1", "program": "ffmpeg"}),
     ("heroku[web.1]: Process exited", "dyno_states", {"event": "exit", "detail": None}),
     ("heroku[web.1]: Process exited with status 143", "dyno_states", {"event": "exit", "detail": "143"}),
     ("heroku[web.1]: Stopping all processes with SIGTERM", "dyno_states", {"event": "stop", "detail": "SIGTERM"}),

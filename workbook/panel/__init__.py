@@ -6,6 +6,7 @@ The only importer of ipywidgets. A widget chooses, the workbook answers: nothing
 from __future__ import annotations
 
 import asyncio
+import threading
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -46,6 +47,8 @@ class Panel(W.VBox):
         self._past = Past()
         self._setting = False
         self._timer: asyncio.TimerHandle | None = None
+        # a kernel may hand wishes to two threads at once: the later one reads what is wanted after the earlier one
+        self._answering = threading.RLock()
         self._seen, self._marks = workbook.overview()
         self._make_parts(name)
         super().__init__([view.style(), *self._rows()])
@@ -238,7 +241,12 @@ class Panel(W.VBox):
         self._timer = loop.call_later(_PAUSE_S, self._answer)
 
     def _answer(self) -> None:
-        """Run what is wanted; an error is one sentence, and window, result and picture stay as they were."""
+        """Run what is wanted, one answer after the other, so that the last one drawn is of what is wanted last."""
+        with self._answering:
+            self._answer_now()
+
+    def _answer_now(self) -> None:
+        """Run what is wanted now; an error is one sentence, and window, result and picture stay as they were."""
         self._timer = None
         asked = Asked(self._choice.value, self._wanted_window, self.parameters)
         try:

@@ -55,10 +55,11 @@ def meaning(datum: dict[str, Any]) -> tuple[str, Any] | None:
     return None
 
 
-def _marked(chart: Any, data: Any, added: list[Any]) -> Any:
+def _marked(chart: Any, data: Any, added: list[Any], above: int = 0, at: int = 0) -> Any:
     """Return the chart with names on the views that can be clicked; the selection of each goes into ``added``.
 
-    The views of a facet have no name of their own and stay as they are. The given chart is not changed.
+    ``at`` is its place among its siblings, ``above`` that of its parent. The views of a facet have no name of their own
+    and stay as they are. The given chart is not changed.
     """
     import altair as alt
 
@@ -68,7 +69,8 @@ def _marked(chart: Any, data: Any, added: list[Any]) -> Any:
     fields = _fields_of(data) if isinstance(chart, alt.Chart) else []
     if fields:
         if shown._kwds.get("name", alt.Undefined) is alt.Undefined:
-            shown.name = f"clicked_{len(added)}"
+            # altair writes its parent's place over a number at the end of a layer's name: it stands there already
+            shown.name = f"clicked{len(added)}_{above}"
         shown.mark = _pointed(shown.mark)
         select = {"type": "point", "fields": fields, "on": "click", "clear": False, "toggle": False}
         name = f"{_OPENED}_{len(added)}"
@@ -76,7 +78,8 @@ def _marked(chart: Any, data: Any, added: list[Any]) -> Any:
     for name in ("layer", "hconcat", "vconcat", "concat"):
         inner = getattr(chart, name, None)
         if isinstance(inner, list):
-            setattr(shown, name, [_marked(part, data, added) for part in inner])
+            parts = [_marked(part, data, added, at, place) for place, part in enumerate(inner)]
+            setattr(shown, name, parts)
     return shown
 
 

@@ -1,6 +1,7 @@
 // A text to be read, and a button that copies it.
 function render({ model, el }) {
-  el.dataset.lmSuppressShortcuts = "true";
+  // the keys of JupyterLab (an arrow folds the section) are not for what has the focus here
+  el.addEventListener("keydown", (event) => event.stopPropagation());
   el.classList.add("workbook-copied");
   const box = document.createElement("textarea");
   box.readOnly = true;

@@ -1,6 +1,7 @@
 // A number between bounds: dragged, stepped with the keys, or typed; one label names both ways.
 function render({ model, el }) {
-  el.dataset.lmSuppressShortcuts = "true";
+  // the keys of JupyterLab (an arrow folds the section) are not for what has the focus here
+  el.addEventListener("keydown", (event) => event.stopPropagation());
   el.classList.add("workbook-dial");
   const made = (type, named) => {
     const one = document.createElement("input");

@@ -29,7 +29,7 @@ const toClipboard = async (text) => {
 function render({ model, el }) {
   const wish = (wanted) => model.send(wanted);
   // JupyterLab's own keys (a, b, dd, Enter on a cell) must not act on a focused button of the table
-  el.dataset.lmSuppressShortcuts = "true";
+  el.addEventListener("keydown", (event) => event.stopPropagation());
   const find = made("input", {
     type: "search",
     placeholder: "words, status=503, service_ms>5000",

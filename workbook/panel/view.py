@@ -62,10 +62,11 @@ def nothing() -> Any:
 
 
 def style() -> Any:
-    """Return what makes an answer pale while a newer one is made."""
+    """Return what makes an answer pale while a newer one is made, and the words of the panel readable."""
     return W.HTML(
         "<style>.workbook-stale{opacity:.45}.workbook-panel .widget-label{max-width:none}"
-        ".workbook-panel .workbook-window{font-variant-numeric:tabular-nums}</style>"
+        ".workbook-panel .workbook-window{font-variant-numeric:tabular-nums}"
+        ".workbook-panel .jupyter-widget-Collapse-header{color:var(--jp-ui-font-color1,#1f2a37)}</style>"
     )
 
 
